@@ -1,0 +1,153 @@
+"""What commands do. Pure but for the journal; the broker carries the outcome to the sockets."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from acquisition.dispatch import Action, Dispatcher, Send
+from acquisition.history import History
+from acquisition.recorder import Recorder
+from acquisition.switches import Switches
+from config.bundles import ENCODER_JSON, EncoderSpec, fingerprint, parse, read_json
+from config.errors import BundleError, EegseekError
+from wire.codec import Frame
+from wire.packets import Command, Load, Reply
+
+REPLIES = 1024
+"""Replies remembered, so that a repeated request is not carried out twice."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command leads to.
+
+    Attributes
+    ----------
+    reply
+        Goes back last.
+    results
+        Encoded results that go back before it.
+    actions
+        For the dispatcher's sockets.
+    announce
+        Everybody is to hear the state again.
+    """
+
+    reply: Reply
+    results: tuple[list[Frame], ...] = ()
+    actions: tuple[Action, ...] = ()
+    announce: bool = False
+
+
+class Control:
+    """Carry out commands, each id once.
+
+    Parameters
+    ----------
+    spec
+        The encoder that the run is configured from; another one must fit its windows.
+    switches, dispatcher, history, recorder
+        Of the run.
+    """
+
+    def __init__(
+        self, spec: EncoderSpec, switches: Switches, dispatcher: Dispatcher, history: History, recorder: Recorder
+    ) -> None:
+        self.spec = spec
+        self.switches = switches
+        self.dispatcher = dispatcher
+        self.history = history
+        self.recorder = recorder
+        self._replies: OrderedDict[str, Reply] = OrderedDict()
+        self._table: dict[str, Callable[[Command, float], Outcome]] = {
+            "start": self._start,
+            "pause": self._pause,
+            "stop": self._stop,
+            "note": self._note,
+            "load": self._load,
+            "since": self._since,
+            "status": self._status,
+            "gone": self._gone,
+        }
+
+    def execute(self, command: Command, now: float) -> Outcome:
+        """Carry a command out; a repeated id only gets the first reply again."""
+        known = self._replies.get(command.id)
+        if known is not None:
+            return Outcome(known)
+        try:
+            outcome = self._table[command.command](command, now)
+        except EegseekError as error:
+            outcome = _refused(command, str(error))
+        self._replies[command.id] = outcome.reply
+        if len(self._replies) > REPLIES:
+            self._replies.popitem(last=False)
+        return outcome
+
+    def _start(self, command: Command, now: float) -> Outcome:
+        return self._switch(command, paused=False, words="started: stimuli are decoded")
+
+    def _pause(self, command: Command, now: float) -> Outcome:
+        return self._switch(command, paused=True, words="paused: stimuli are rejected until start")
+
+    def _switch(self, command: Command, *, paused: bool, words: str) -> Outcome:
+        self.recorder.note(words)
+        self.switches.paused = paused
+        return Outcome(Reply(id=command.id, ok=True, message=words), announce=True)
+
+    def _stop(self, command: Command, now: float) -> Outcome:
+        self.switches.stop = True
+        return Outcome(Reply(id=command.id, ok=True, message="stopping: outstanding answers are waited for"))
+
+    def _note(self, command: Command, now: float) -> Outcome:
+        if not command.text.strip():
+            return _refused(command, "a note needs words in 'text'")
+        if not self.recorder.writing:
+            return _refused(command, "the note was not kept: no journal is being written (yet); see session.journal")
+        self.recorder.note(command.text)
+        return Outcome(Reply(id=command.id, ok=True, message="noted"))
+
+    def _load(self, command: Command, now: float) -> Outcome:
+        if not command.encoder and not command.gallery:
+            return _refused(command, "load needs the folder of an 'encoder', of a 'gallery', or both")
+        if command.encoder:
+            self.dispatcher.admit(self._fitting(Path(command.encoder)))
+        load = Load(encoder=command.encoder, gallery=command.gallery)
+        workers = [worker.identity for worker in self.dispatcher.workers if worker.alive]
+        reply = Reply(id=command.id, ok=True, message=f"asked {len(workers)} workers", count=len(workers))
+        return Outcome(reply, actions=tuple(Send(identity, load) for identity in workers))
+
+    def _fitting(self, folder: Path) -> str:
+        """Fingerprint of an encoder that takes this run's windows. Its weights are checked by the workers."""
+        path = folder / ENCODER_JSON
+        spec = parse(EncoderSpec, read_json(path, "description of an encoder bundle"), path, "encoder bundle")
+        for name in ("channels", "window", "chain"):
+            wanted, given = getattr(self.spec, name), getattr(spec, name)
+            if wanted != given:
+                raise BundleError(
+                    f"encoder '{folder}' has {name} {given}, this run cuts windows with {name} {wanted}; start a new "
+                    "run with that encoder"
+                )
+        return fingerprint(spec)
+
+    def _since(self, command: Command, now: float) -> Outcome:
+        results = tuple(self.history.since(command.sequence))
+        following = self.history.next
+        reply = Reply(id=command.id, ok=True, count=len(results), next_sequence=following)
+        return Outcome(reply, results=results)
+
+    def _status(self, command: Command, now: float) -> Outcome:
+        return Outcome(Reply(id=command.id, ok=True, message="published"), announce=True)
+
+    def _gone(self, command: Command, now: float) -> Outcome:
+        if not command.text.isascii() or not command.text.isdigit():
+            return _refused(command, f"'{command.text[:40]}' is no process id")
+        actions = self.dispatcher.on_gone(int(command.text[:20]), now)
+        return Outcome(Reply(id=command.id, ok=True), actions=tuple(actions))
+
+
+def _refused(command: Command, why: str) -> Outcome:
+    return Outcome(Reply(id=command.id, ok=False, message=why))

@@ -1,0 +1,66 @@
+"""What the pipeline puts out, as packets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acquisition.types import Epoch, Missed, Refused
+from wire.packets import Rejected, Stamps, Window
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Make packets of one segment.
+
+    Attributes
+    ----------
+    session, segment
+        Of the run.
+    channels
+        Of every window, in the order of its rows.
+    rate_hz
+        Of every window.
+    simulated
+        The data are not from a living head.
+    replayed
+        Sample stamps are of a former run, and stay out of the latency.
+    """
+
+    session: str
+    segment: int
+    channels: tuple[str, ...]
+    rate_hz: float
+    simulated: bool
+    replayed: bool = False
+
+    def window(self, epoch: Epoch, now: float) -> Window:
+        """An accepted window, cut ``now``."""
+        due, arrived = (None, None) if self.replayed else (epoch.sample_due, epoch.sample_in)
+        return Window(
+            session=self.session,
+            segment=self.segment,
+            sequence=epoch.sequence,
+            stimulus=epoch.stimulus,
+            onset_s=epoch.onset_s,
+            sampling_rate_hz=self.rate_hz,
+            first_sample_offset_s=epoch.first_sample_offset_s,
+            channels=self.channels,
+            versions=epoch.data.shape[0],
+            times=epoch.data.shape[2],
+            repeats=epoch.repeats,
+            flags=epoch.flags,
+            simulated=self.simulated,
+            stamps=Stamps(sample_due=due, sample_in=arrived, cut=now),
+            data=epoch.data,
+        )
+
+    def rejected(self, stimulus: Epoch | Refused | Missed, reasons: tuple[str, ...]) -> Rejected:
+        """A stimulus whose window is not sent."""
+        return Rejected(
+            session=self.session,
+            segment=self.segment,
+            sequence=stimulus.sequence,
+            stimulus=stimulus.stimulus,
+            onset_s=stimulus.onset_s,
+            reasons=reasons,
+        )

@@ -1,0 +1,1 @@
+"""A simulated person who looks at pictures."""

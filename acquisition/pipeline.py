@@ -1,0 +1,306 @@
+"""Chunks in, decided windows out: dejitter, chain, ring, markers, rejection, averages. Pure; the same live and offline.
+
+Nothing that comes out depends on how the samples were chunked, but for ``sample_in``: a window is decided on its last
+needed sample, or, where that sample lies in a suspect, on the sample that brings the verdict; windows decided within
+one call come in that order, then by sequence. (A marker that arrives after its last sample is decided on arrival, which
+chunks can only tell to their own length.)
+
+A gap is confirmed up to a second after its place. Windows that touch the suspect wait; on confirmation the filters
+start anew at the gap and run again over the raw samples that the ring still holds, as if it had been known at once.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition import quality
+from acquisition.account import Account
+from acquisition.averages import Averages
+from acquisition.chain import Chain
+from acquisition.dejitter import LONGEST, VERDICT_S, Dejitter, Verdict
+from acquisition.plan import Plan
+from acquisition.rejection import Evidence, reasons
+from acquisition.resample import make_grid
+from acquisition.ring import Ring
+from acquisition.types import Chunk, Epoch, Expected, Gap, Missed, Output, Refused, StreamInfo
+from acquisition.windows import Intake, Pending, Place, locate
+from wire.packets import Quality
+
+BLOCK_S = 0.5
+"""Longer chunks are taken in pieces, so that the ring need not hold a chunk of any length."""
+LINE_HZ = 50.0
+"""Line frequency where neither the stream nor a notch tells it."""
+
+Decided = tuple[int, int, Output | Pending]
+"""(sample that decided it, sequence, what)."""
+
+
+class Pipeline:
+    """One stream's pipeline.
+
+    Parameters
+    ----------
+    info
+        What the source says of itself.
+    plan
+        What to cut and how.
+    averages
+        Running averages to continue; new ones where None.
+
+    Attributes
+    ----------
+    account
+        Where every stimulus went.
+    averages
+        Running averages by stimulus; may be replaced between calls.
+    channels
+        Names of the rows of the windows.
+    settling_s
+        After the start, and after a gap, windows are rejected for this long: the chain's settling time, and the time
+        that the clock takes to anchor where stamps have jitter.
+    group_delay_s
+        Of the chain, in its pass band.
+
+    Raises
+    ------
+    SettingsError
+        The stream cannot give what the plan asks for.
+    """
+
+    def __init__(self, info: StreamInfo, plan: Plan, averages: Averages | None = None) -> None:
+        self.info = info
+        self.plan = plan
+        self._chain = Chain(plan.chain, info.rate_hz, info.channels)
+        plan.check(info)
+        self._grid = make_grid(plan.window, info.rate_hz)
+        self._dejitter = None if info.exact_rows else Dejitter(info.rate_hz, info.has_counter)
+        self.account = Account()
+        self.averages = Averages(plan.max_stimuli) if averages is None else averages
+        self.channels = self._chain.channels
+        self.settling_s = max(self._chain.settling_s, 0.0 if info.exact_rows else VERDICT_S)
+        self.group_delay_s = self._chain.group_delay_s
+        self._settling = math.ceil(self.settling_s * info.rate_hz)
+        self._block = max(1, math.ceil(BLOCK_S * info.rate_hz))
+        self._intake = Intake(plan.markers, info.rate_hz, self.account)
+        self._ring = Ring(len(self._chain.used), len(self.channels), self._ring_size())
+        self._pending: list[Pending] = []
+
+    def feed(self, chunk: Chunk) -> list[Output]:
+        """Take a chunk, empty or not, and return what it decided.
+
+        Parameters
+        ----------
+        chunk
+            As the source gave it. Its events are taken in before its samples.
+        """
+        outputs: list[Output] = []
+        for event in chunk.events:
+            admitted = self._intake.admit(event)
+            if admitted is not None:
+                outputs += self._expect(admitted, chunk.arrived)
+        times = chunk.stamps.shape[0]
+        decided = 0
+        for begin in range(0, times, self._block):
+            verdicts = self._advance(chunk, begin, min(begin + self._block, times))
+            decided += len(verdicts)
+            outputs += self._decide(verdicts)
+        if not times and chunk.events:
+            outputs += self._decide(())
+        if chunk.events or decided:
+            outputs += self._miss_the_far()
+        if outputs:
+            self.account.check(len(self._pending))
+        return outputs
+
+    def finish(self) -> list[Output]:
+        """The stream has ended: decide what can be, the rest is missed."""
+        verdict = None if self._dejitter is None else self._dejitter.finish()
+        if verdict is not None:
+            self._apply(verdict)
+        outputs = self._decide(() if verdict is None else (verdict,))
+        left, self._pending = self._pending, []
+        outputs += [self._missed(one, "ended: the stream ended before its samples came") for one in left]
+        self.account.check(0)
+        return outputs
+
+    def quality(self, time_s: float) -> Quality | None:
+        """Per-channel state over the last second; None before there is one.
+
+        Parameters
+        ----------
+        time_s
+            Stamp of the packet, acquisition's clock.
+        """
+        ring, end = self._ring, self._ring.end
+        begin = end - math.ceil(self.info.rate_hz)
+        if begin < ring.start:
+            return None
+        notch = self.plan.chain.notch_hz
+        line = self.info.line_hz or (notch[0] if notch else LINE_HZ)
+        filtered, raw = ring.filtered(begin, end), ring.raw(begin, end)[: len(self.channels)]
+        return quality.assess(time_s, self.channels, filtered, raw, self.info.rate_hz, line, self.plan.rejection)
+
+    def _ring_size(self) -> int:
+        """Late markers, the whole window, the longest wait for a verdict, and a second for the quality."""
+        rate, grid = self.info.rate_hz, self._grid
+        seconds = self.plan.markers.late_s + LONGEST + 1.0
+        return math.ceil(seconds * rate) + max(0, -grid.lo) + max(0, grid.hi) + 2 * self._block
+
+    def _expect(self, one: Pending, arrived: float) -> list[Output]:
+        """A new stimulus: expected, unless it comes too late."""
+        if not math.isfinite(one.onset_s):
+            one.onset_s = arrived
+            return [self._missed(one, "no_stamp: the marker's stamp is not a finite number")]
+        late_s = self.plan.markers.late_s
+        behind = -self._ahead(one) if self._opened is None and self._ring.end else 0.0
+        if behind > late_s:
+            return [self._missed(one, f"late: the marker came {behind:.2f} s after its samples, {late_s:g} is kept")]
+        self._pending.append(one)
+        return [Expected(one.sequence, one.onset_s + self._grid.hi / self.info.rate_hz)]
+
+    def _ahead(self, one: Pending) -> float:
+        """Seconds from the newest sample to an onset."""
+        newest = self._ring.end - 1
+        if one.position is not None:
+            return (one.position - newest) / self.info.rate_hz
+        return one.onset_s - self._ring.stamp(newest)
+
+    def _advance(self, chunk: Chunk, begin: int, end: int) -> tuple[Verdict, ...]:
+        """Bring samples [begin, end) of a chunk into the ring, and the clock's verdicts into effect."""
+        stamps = chunk.stamps[begin:end]
+        used = self._chain.select(chunk.samples[:, begin:end])
+        filtered, bad = self._chain.filter(used)
+        flags = False if bad is None else bad
+        if self._dejitter is None:
+            self._ring.append(used, filtered, stamps, flags, False, chunk.arrived)
+            return ()
+        corrected = self._dejitter.feed(stamps, None if chunk.counter is None else chunk.counter[begin:end])
+        self._ring.append(used, filtered, corrected.stamps, flags, corrected.unsure, chunk.arrived)
+        for verdict in corrected.verdicts:
+            self._apply(verdict)
+        return corrected.verdicts
+
+    def _apply(self, verdict: Verdict) -> None:
+        ring = self._ring
+        if verdict.stamps.size:
+            ring.restamp(verdict.begin, verdict.stamps, verdict.unsure)
+        if verdict.kind == "gap":
+            ring.runs.append(verdict.begin)
+            self._chain.reset()
+            ring.refilter(verdict.begin, self._chain.filter(ring.raw(verdict.begin, ring.end))[0])
+
+    @property
+    def _opened(self) -> int | None:
+        return None if self._dejitter is None else self._dejitter.opened
+
+    def _decide(self, verdicts: tuple[Verdict, ...]) -> list[Output]:
+        """Outputs of all windows that can be decided now, and of the gaps found, in order."""
+        if not self._pending and not verdicts:
+            return []
+        found: list[Decided] = []
+        for verdict in verdicts:
+            if verdict.kind == "gap":
+                stamp = self._ring.stamp(verdict.begin)
+                found.append((verdict.decided, -1, Gap(verdict.begin, verdict.missing, stamp)))
+        left = []
+        for one in self._pending:
+            ready = self._ready(one, verdicts)
+            if ready is None:
+                left.append(one)
+            else:
+                found.append((ready, one.sequence, one))
+        self._pending = left
+        found.sort(key=lambda item: item[:2])
+        return [self._outcome(what) if isinstance(what, Pending) else what for _, _, what in found]
+
+    def _ready(self, one: Pending, verdicts: tuple[Verdict, ...]) -> int | None:
+        """The sample that decided a window; None while it is undecided."""
+        opened, end = self._opened, self._ring.end
+        limit = end if opened is None else opened
+        if one.place is None:
+            one.place = locate(self._ring, one, limit, self.info.rate_hz)
+            if one.place is None:
+                return None
+        if one.place.sample + self._grid.lo < self._ring.start:
+            return end
+        last = one.place.sample + self._grid.hi
+        if last >= limit:
+            return None
+        ready = max(last, one.place.known)
+        for verdict in verdicts:
+            if verdict.opened <= ready < verdict.decided:
+                ready = verdict.decided
+        return ready
+
+    def _miss_the_far(self) -> list[Output]:
+        """Windows whose markers lie further ahead of the samples than allowed."""
+        if self._opened is not None or not self._ring.end:
+            return []
+        early_s = self.plan.markers.early_s
+        outputs: list[Output] = []
+        left = []
+        for one in self._pending:
+            ahead = self._ahead(one)
+            if ahead <= early_s:
+                left.append(one)
+            else:
+                reason = f"early: the marker came {ahead:.2f} s before its samples, {early_s:g} is allowed"
+                outputs.append(self._missed(one, reason))
+        self._pending = left
+        return outputs
+
+    def _outcome(self, one: Pending) -> Output:
+        if one.place is None:
+            raise RuntimeError("a window was decided before its onset was located")
+        begin = one.place.sample + self._grid.lo
+        if begin < 0:
+            return self._missed(one, "before_stream: its samples lie before the first")
+        if begin < self._ring.start:
+            return self._missed(one, "late: its samples are no longer held")
+        end = one.place.sample + self._grid.hi + 1
+        why = reasons(self._evidence(one.place, begin, end), self.channels, self.plan.rejection)
+        if why:
+            self.account.reject(why)
+            return Refused(one.sequence, one.stimulus, one.onset_s, why)
+        return self._accepted(one, one.place, begin, end)
+
+    def _evidence(self, place: Place, begin: int, end: int) -> Evidence:
+        ring = self._ring
+        first, last = min(begin, place.reach[0]), max(end - 1, place.reach[1])
+        return Evidence(
+            filtered=ring.filtered(begin, end),
+            raw=ring.raw(begin, end)[: len(self.channels)],
+            gap=any(first < run <= last for run in ring.runs),
+            settling=any(run < end and begin < run + self._settling for run in ring.runs),
+            alignment=ring.any_unsure(begin, end),
+            non_finite=ring.any_bad(begin, end),
+        )
+
+    def _accepted(self, one: Pending, place: Place, begin: int, end: int) -> Epoch:
+        ring = self._ring
+        single = self._grid.cut(ring.filtered(begin, end))
+        mean, repeats = self.averages.add(one.stimulus, single)
+        self.account.accept()
+        return Epoch(
+            sequence=one.sequence,
+            stimulus=one.stimulus,
+            onset_s=one.onset_s,
+            first_sample_offset_s=place.offset_s + self._grid.first_s,
+            data=_frozen(np.stack([single, mean])),
+            repeats=repeats,
+            sample_due=ring.stamp(end - 1),
+            sample_in=ring.arrived(end - 1),
+            last_sample=end - 1,
+        )
+
+    def _missed(self, one: Pending, reason: str) -> Missed:
+        self.account.miss()
+        return Missed(one.sequence, one.stimulus, one.onset_s, reason)
+
+
+def _frozen(data: NDArray[np.float32]) -> NDArray[np.float32]:
+    data.flags.writeable = False
+    return data

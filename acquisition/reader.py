@@ -1,0 +1,300 @@
+"""The thread that pulls the source, journals each chunk first, filters, cuts, and hands windows over."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import zmq
+
+from acquisition.averages import Averages
+from acquisition.delivery_account import PAUSED, Cut
+from acquisition.handoff import Batch, Facts, Handoff
+from acquisition.packing import Packer
+from acquisition.pipeline import Pipeline
+from acquisition.plan import Plan
+from acquisition.rebuild import Rebuilt
+from acquisition.recorder import Recorder
+from acquisition.switches import Switches
+from acquisition.types import Epoch, Expected, Gap, Missed, Output, Refused, Source, StreamInfo
+from config.errors import EegseekError
+from wire.clock import now
+from wire.packets import Due, Quality, Rejected, State, Window
+
+READ_S = 0.05
+"""Longest wait for samples: so often a silent source is looked after."""
+TELL_S = 0.25
+QUALITY_S = 1.0
+_WORDS = {
+    "stalled": "no samples for a while; windows wait for what follows",
+    "lost": "the stream is lost and looked for",
+    "recovered": "the stream is back",
+}
+_STATES: tuple[State, ...] = ("connected", "stalled", "lost", "recovered")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a reader works on.
+
+    Attributes
+    ----------
+    session, segment, plan
+        Of the run.
+    source
+        Not yet open.
+    kind
+        Of the source, for people.
+    wait_worker_s
+        Live, the source is opened once a worker is ready, so that the first windows do not expire while workers
+        load; after this long it is opened all the same, with a warning. 0 with policy ``block``: windows wait.
+    former
+        Gives the averages of former segments of this session.
+    """
+
+    session: str
+    segment: int
+    plan: Plan
+    source: Source
+    kind: str
+    wait_worker_s: float
+    former: Callable[[], Rebuilt]
+
+
+class Reader:
+    """Read a source to its end. The constructor only stores; `run` does the work, in a thread of its own.
+
+    Parameters
+    ----------
+    job
+        What to read, and how.
+    recorder, handoff, switches
+        Shared with the broker.
+    """
+
+    def __init__(self, job: Job, recorder: Recorder, handoff: Handoff, switches: Switches) -> None:
+        self.job = job
+        self.recorder = recorder
+        self.handoff = handoff
+        self.switches = switches
+        self.state: State = "waiting"
+        self.message = ""
+        self.paused = 0
+        self.gaps = 0
+        self.samples = 0
+        self._pipeline: Pipeline | None = None
+        self._packer: Packer | None = None
+        self._facts: Facts | None = None
+        self._aside: Averages | None = None
+        self._told_s = self._quality_s = float("-inf")
+
+    def run(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+        """Read until the source ends, a stop is asked for, or it fails; then hand over what is left.
+
+        Raises
+        ------
+        EegseekError
+            The source, the journal or the plan failed; what was read until then is accounted for.
+        """
+        self.handoff.open(context)
+        error: EegseekError | None = None
+        try:
+            try:
+                self._read()
+            except EegseekError as caught:
+                error = caught
+            self.job.source.close()
+            error = self._finish(error)
+        finally:
+            self.job.source.close()
+            self.handoff.close()
+        if error is not None:
+            raise error
+
+    def _read(self) -> None:
+        self._await_worker()
+        if self.switches.stop:
+            return
+        pipeline = self._open()
+        final = False
+        while not final and not self.switches.stop:
+            chunk = self.job.source.read(READ_S)
+            self.recorder.chunk(chunk)
+            self.samples += chunk.samples.shape[1]
+            self._pause(pipeline)
+            outputs = pipeline.feed(chunk)
+            changed = self._turn(chunk.state)
+            self._hand_over(outputs, changed=changed)
+            final = chunk.final
+
+    def _await_worker(self) -> None:
+        if self.switches.served or self.job.wait_worker_s <= 0:
+            return
+        self._tell("waiting", "waiting for a worker to be ready before reading starts")
+        until = now() + self.job.wait_worker_s
+        while not self.switches.served and not self.switches.stop:
+            if now() > until:
+                _log.warning(
+                    "no worker is ready after %g s (run.start_s): reading starts without one, and windows expire",
+                    self.job.wait_worker_s,
+                )
+                return
+            time.sleep(0.01)
+
+    def _open(self) -> Pipeline:
+        job = self.job
+        rebuilt = self._continue()
+        self._tell("waiting", f"opening the {job.kind} source")
+        info = job.source.open()
+        for note in info.notes:
+            _log.warning("%s: %s", info.name, note)
+        pipeline = Pipeline(info, job.plan, rebuilt.averages)
+        self.recorder.open(info)
+        self._packer = Packer(
+            job.session, job.segment, pipeline.channels, job.plan.window.rate_hz, info.simulated, info.replayed
+        )
+        self._facts = _facts(info, pipeline)
+        self._pipeline = pipeline
+        self._tell("connected", _words(info, rebuilt))
+        return pipeline
+
+    def _continue(self) -> Rebuilt:
+        began = now()
+        rebuilt = self.job.former()
+        if rebuilt.segments:
+            _log.warning(
+                "averages of %d stimuli continued from %d windows in %d former segments, in %.1f s",
+                len(rebuilt.averages),
+                rebuilt.windows,
+                rebuilt.segments,
+                now() - began,
+            )
+        return rebuilt
+
+    def _pause(self, pipeline: Pipeline) -> None:
+        """While paused, windows are averaged apart: what nobody decodes must not be in a later average."""
+        if self.switches.paused and self._aside is None:
+            self._aside, pipeline.averages = pipeline.averages, Averages(self.job.plan.max_stimuli)
+        elif not self.switches.paused and self._aside is not None:
+            pipeline.averages, self._aside = self._aside, None
+
+    def _turn(self, state: str) -> bool:
+        """Follow the source's own state; whether it changed."""
+        if state == self.state:
+            return False
+        self.message = _WORDS.get(state, self.message)
+        self.state = next(known for known in _STATES if known == state)
+        return True
+
+    def _finish(self, error: EegseekError | None) -> EegseekError | None:
+        """Everything that is still pending gets its end, and the broker its last batch."""
+        if error is not None:
+            self.state, self.message = "lost", str(error)
+        else:
+            self.message = "reading has ended; outstanding answers are waited for"
+        outputs = [] if self._pipeline is None else self._pipeline.finish()
+        try:
+            self._hand_over(outputs, ended=True)
+        except EegseekError as caught:
+            return error or caught
+        return error
+
+    def _tell(self, state: State, message: str) -> None:
+        self.state, self.message = state, message
+        self._hand_over([], changed=True)
+
+    def _hand_over(self, outputs: Iterable[Output], *, changed: bool = False, ended: bool = False) -> None:
+        at = now()
+        windows: list[Window] = []
+        rejected: list[Rejected] = []
+        due: list[Due] = []
+        gaps: list[Gap] = []
+        for output in outputs:
+            match output:
+                case Epoch() if self._aside is None:
+                    windows.append(self._pack.window(output, at))
+                case Epoch():
+                    self.paused += 1
+                    rejected.append(self._pack.rejected(output, (PAUSED,)))
+                case Refused():
+                    rejected.append(self._pack.rejected(output, output.reasons))
+                case Missed():
+                    rejected.append(self._pack.rejected(output, (f"missed: {output.reason}",)))
+                case Expected():
+                    due.append(Due(sequence=output.sequence, due_s=output.due_s))
+                case Gap():
+                    gaps.append(output)
+        quality = self._quality(at)
+        self._count_gaps(gaps)
+        news = windows or rejected or due or gaps or quality or changed or ended
+        if not news and at - self._told_s < TELL_S:
+            return
+        self._told_s = at
+        facts, self._facts = self._facts, None
+        try:
+            self._record(rejected, gaps)
+        finally:  # the account closes even where the journal does not
+            self.handoff.put(
+                Batch(
+                    windows=tuple(windows),
+                    rejected=tuple(rejected),
+                    due=tuple(due),
+                    quality=quality,
+                    cut=self._cut(),
+                    state=self.state,
+                    message=self.message,
+                    facts=facts,
+                    ended=ended,
+                ),
+                self.switches.stopping,
+            )
+
+    @property
+    def _pack(self) -> Packer:
+        if self._packer is None:
+            raise RuntimeError("nothing can be packed before the source is open")
+        return self._packer
+
+    def _record(self, rejected: list[Rejected], gaps: list[Gap]) -> None:
+        for gap in gaps:
+            self.recorder.gap(gap)
+        for packet in rejected:
+            self.recorder.packet(packet)
+
+    def _count_gaps(self, gaps: list[Gap]) -> None:
+        for gap in gaps:
+            self.gaps += 1
+            self.message = f"about {gap.missing:.0f} samples were lost; filters settle anew"
+            _log.warning("%s (before sample %d)", self.message, gap.index)
+
+    def _quality(self, at: float) -> Quality | None:
+        if self._pipeline is None or at - self._quality_s < QUALITY_S:
+            return None
+        self._quality_s = at
+        return self._pipeline.quality(at)
+
+    def _cut(self) -> Cut:
+        if self._pipeline is None:
+            return Cut()
+        account = self._pipeline.account
+        return Cut(
+            counters=account.counters(),
+            rejected_by=dict(account.rejected_by),
+            paused=self.paused,
+            extra={"samples": self.samples, "gaps": self.gaps, "evicted": self._pipeline.averages.evicted},
+        )
+
+
+def _facts(info: StreamInfo, pipeline: Pipeline) -> Facts:
+    gauges = {"rate_hz": info.rate_hz, "settling_s": pipeline.settling_s, "group_delay_s": pipeline.group_delay_s}
+    return Facts(source=f"{info.kind} '{info.name}'", simulated=info.simulated, gauges=gauges)
+
+
+def _words(info: StreamInfo, rebuilt: Rebuilt) -> str:
+    words = [f"reading {len(info.channels)} channels at {info.rate_hz:g} Hz", *info.notes]
+    if rebuilt.windows:
+        words.append(f"averages continued from {rebuilt.windows} windows of former segments")
+    return "; ".join(words)

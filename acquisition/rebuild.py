@@ -1,0 +1,90 @@
+"""After a restart: running averages as the former segments of the session left them, from their journals."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from acquisition import journal
+from acquisition.averages import Averages
+from acquisition.delivery_account import PAUSED
+from acquisition.journal_format import PacketRecord
+from acquisition.pipeline import Pipeline
+from acquisition.plan import Plan
+from acquisition.types import Epoch, Output
+from config.errors import EegseekError
+from wire.packets import Rejected
+from wire.streams import TOPIC_OF
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """Averages, and from how many windows and segments they were rebuilt."""
+
+    averages: Averages
+    windows: int = 0
+    segments: int = 0
+
+
+def rebuild(folder: Path, segment: int, session: str, plan: Plan, stopping: Callable[[], bool]) -> Rebuilt:
+    """Run the former segments' raw samples through the same pipeline.
+
+    A segment that cannot be read, or is of another session or montage, is left out with a warning.
+
+    Parameters
+    ----------
+    folder, segment
+        All segments before this one are taken.
+    stopping
+        Ends the work early.
+    """
+    averages = Averages(plan.max_stimuli)
+    windows = segments = 0
+    for number in range(segment):
+        file = journal.path(folder, number)
+        if not file.exists():
+            continue
+        try:
+            windows += _add(file, session, plan, averages, stopping)
+            segments += 1
+        except EegseekError as error:
+            _log.warning("averages are not continued from '%s': %s", file.name, error)
+    return Rebuilt(averages, windows, segments)
+
+
+def _add(file: Path, session: str, plan: Plan, averages: Averages, stopping: Callable[[], bool]) -> int:
+    """Windows of one journal, added to the averages; how many."""
+    paused = _paused(file)
+    source = journal.JournalSource(file)
+    pipeline = Pipeline(source.open(), plan)
+    count = 0
+    try:
+        if source.header is None or source.header.session != session:
+            return 0
+        final = False
+        while not final and not stopping():
+            chunk = source.read(0.0)
+            final = chunk.final
+            count += _take(pipeline.feed(chunk), paused, averages)
+        count += _take(pipeline.finish(), paused, averages)
+    finally:
+        source.close()
+    return count
+
+
+def _take(outputs: list[Output], paused: set[int], averages: Averages) -> int:
+    epochs = [o for o in outputs if isinstance(o, Epoch) and o.sequence not in paused]
+    for epoch in epochs:
+        averages.add(epoch.stimulus, epoch.data[0])
+    return len(epochs)
+
+
+def _paused(file: Path) -> set[int]:
+    """Sequence numbers of windows that were good, but rejected because the run was paused."""
+    topic = TOPIC_OF[Rejected]
+    packets = (r.packet for r in journal.read(file) if isinstance(r, PacketRecord) and r.frames[0] == topic)
+    return {p.sequence for p in packets if isinstance(p, Rejected) and p.reasons == (PAUSED,)}

@@ -1,0 +1,89 @@
+"""Which reader a file needs: one table, by content first, then by extension."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from acquisition.recordings import brainflow_csv, mne_files, muse_csv, openbci_txt, xdf
+from acquisition.recordings.recording import Recording
+from acquisition.recordings.usable import signal_notes
+from config.errors import RecordingError
+from config.settings import RecordingSource
+
+_HEAD_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format, how its content shows, and its reader."""
+
+    name: str
+    recognise: Callable[[bytes], bool]
+    read: Callable[[Path, RecordingSource], Recording]
+
+
+FORMATS = (
+    Format("OpenBCI GUI text", openbci_txt.recognise, openbci_txt.read),
+    Format("muse-lsl CSV", muse_csv.recognise, muse_csv.read),
+    Format("BrainFlow CSV", brainflow_csv.recognise, brainflow_csv.read),
+    Format("XDF", xdf.recognise, xdf.read),
+)
+
+
+def read_recording(settings: RecordingSource) -> Recording:
+    """Read a recording of any format we know.
+
+    Parameters
+    ----------
+    settings
+        ``file``, and what to use of it.
+
+    Raises
+    ------
+    RecordingError
+        The file is not there, empty, damaged, of no known format, or has nothing of what is asked for.
+    StreamNotFound, AmbiguousStream
+        An XDF file has no such stream, or several.
+    """
+    file = Path(settings.file).expanduser()
+    try:
+        recording = _reader(file)(file, settings)
+    except OSError as error:
+        raise RecordingError(f"'{file}' cannot be read: {error.strerror or error}; check source.file") from error
+    return replace(recording, notes=(*recording.notes, *signal_notes(recording)))
+
+
+def _reader(file: Path) -> Callable[[Path, RecordingSource], Recording]:
+    if file.is_dir():
+        head = b""
+    elif not file.exists():
+        raise RecordingError(f"recording '{file}' is not there; check source.file")
+    else:
+        head = _head(file)
+        if not head:
+            raise RecordingError(f"recording '{file}' is empty (0 bytes); record it again or choose another file")
+    for known in FORMATS:
+        if known.recognise(head):
+            return known.read
+    if mne_files.recognise(file):
+        return mne_files.read
+    names = ", ".join(known.name for known in FORMATS)
+    raise RecordingError(
+        f"'{file}' is of no known format; known are {names}, and by extension {', '.join(mne_files.EXTENSIONS)}"
+    )
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if file.suffix.lower() == ".xdfz" or file.name.lower().endswith(".xdf.gz"):
+        try:
+            with gzip.open(file) as unpacked:
+                return unpacked.read(_HEAD_BYTES)
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            return head
+    return head

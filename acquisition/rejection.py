@@ -1,0 +1,80 @@
+"""Why a window is not sent to the decoder. Pure functions of what the window's samples are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.chain import RejectionSettings
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that rejection looks at, over all source samples that a window needs.
+
+    Attributes
+    ----------
+    filtered
+        (channels, samples) float64, µV.
+    raw
+        (channels, samples) float32, µV, the same channels unfiltered and not re-referenced.
+    gap, settling, alignment
+        A gap lies within; the chain has not settled; the onset may be wrong by half a source sample.
+    non_finite
+        A channel, or a channel of its reference, was not finite.
+    """
+
+    filtered: NDArray[np.float64]
+    raw: NDArray[np.float32]
+    gap: bool = False
+    settling: bool = False
+    alignment: bool = False
+    non_finite: bool = False
+
+
+def reasons(evidence: Evidence, channels: tuple[str, ...], settings: RejectionSettings) -> tuple[str, ...]:
+    """All reasons that hold, each a stable word, then a colon and details; empty for a good window."""
+    found = []
+    if evidence.gap:
+        found.append("gap: samples are missing within the window")
+    if evidence.settling:
+        found.append("settling: the filters have not settled")
+    if evidence.alignment:
+        found.append("alignment: the onset is not known to half a sample")
+    if evidence.non_finite:
+        bad = np.asarray(~np.isfinite(evidence.raw).all(axis=1))
+        found.append(f"non_finite: {_names(bad, channels) or 'a reference channel'}")
+    found += _limits(evidence, channels, settings)
+    return tuple(found)
+
+
+def _limits(evidence: Evidence, channels: tuple[str, ...], settings: RejectionSettings) -> list[str]:
+    found = []
+    if settings.peak_to_peak_uv is not None:
+        size = np.ptp(evidence.filtered, axis=1)
+        worst = int(size.argmax())
+        if size[worst] > settings.peak_to_peak_uv:
+            more = int((size > settings.peak_to_peak_uv).sum()) - 1
+            detail = f"{channels[worst]} {size[worst]:.0f} µV > {settings.peak_to_peak_uv:g}"
+            found.append(f"peak_to_peak: {detail}" + (f" (and {more} more)" if more else ""))
+    if settings.flat_uv is not None:
+        flat = raw_peak_to_peak(evidence.raw) < settings.flat_uv
+        if flat.any():
+            found.append(f"flat: {_names(flat, channels)}")
+    if settings.railed_uv is not None:
+        railed = np.asarray((np.abs(evidence.raw) >= settings.railed_uv).any(axis=1))
+        if railed.any():
+            found.append(f"railed: {_names(railed, channels)}")
+    return found
+
+
+def raw_peak_to_peak(raw: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Peak to peak of each row over its finite values, µV; NaN for a row that has none: (rows,) float32."""
+    finite = np.where(np.isfinite(raw), raw, np.float32("nan"))
+    return np.asarray(np.fmax.reduce(finite, axis=1) - np.fmin.reduce(finite, axis=1))
+
+
+def _names(mask: NDArray[np.bool_], channels: tuple[str, ...]) -> str:
+    return ", ".join(name for name, hit in zip(channels, mask, strict=True) if hit)

@@ -1,0 +1,1 @@
+"""Where EEG comes from: LSL, BrainFlow boards, recordings and a simulated participant."""

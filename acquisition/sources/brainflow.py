@@ -1,0 +1,257 @@
+"""Any BrainFlow board as a source: wall-clock stamps to our clock, loss by the board's counter, reconnection."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acquisition.sources.board import PLAYBACK, STREAMING, SYNTHETIC, Board, BoardRows
+from acquisition.sources.counter import MODULO, SampleCounter
+from acquisition.sources.labels import number_label
+from acquisition.sources.lsl_markers import MarkerStream
+from acquisition.sources.lsl_resolve import Query, find
+from acquisition.sources.stamps import ForeignClocks, WallDifference
+from acquisition.sources.watchdog import Watchdog
+from acquisition.types import Chunk, Event, StreamInfo
+from config.errors import SourceError, StreamLost
+from config.settings import BrainFlowSource
+from wire import lsl_scope
+from wire.clock import now
+
+WAIT_S = 10.0
+"""How long the first sample, and a marker stream, may take."""
+RETRY_S = 2.0
+"""Between two attempts to connect again."""
+_STEP_S = 0.002
+_log = logging.getLogger(__name__)
+
+
+class Session(Protocol):
+    """What is asked of a board (see `acquisition.sources.board.Board`)."""
+
+    def rows(self) -> BoardRows:
+        """What its data hold."""
+        ...
+
+    def start(self) -> None:
+        """Connect and stream."""
+        ...
+
+    def waiting(self) -> int:
+        """Samples that can be taken."""
+        ...
+
+    def take(self, most: int) -> NDArray[np.float64]:
+        """The oldest samples (rows, times)."""
+        ...
+
+    def stop(self) -> None:
+        """Let go."""
+        ...
+
+
+class BoardReader:
+    """Read a BrainFlow board (implements `acquisition.types.Source`).
+
+    Parameters
+    ----------
+    settings
+        Which board, its parameters, and when to call it lost.
+    board
+        The session, where it is not BrainFlow's own.
+    """
+
+    def __init__(self, settings: BrainFlowSource, board: Session | None = None) -> None:
+        self._settings = settings
+        self._board: Session = board or Board(settings)
+        self._markers: MarkerStream | None = None
+        self._helper: ThreadPoolExecutor | None = None
+        self._restart: Future[None] | None = None
+        self._open = False
+
+    def open(self) -> StreamInfo:
+        """Connect and wait until samples flow.
+
+        Raises
+        ------
+        SourceError
+            No such board, BrainFlow refuses it, or it sends nothing.
+        """
+        settings = self._settings
+        self._rows = self._board.rows()
+        modulo = MODULO.get(self._rows.name)
+        self._counter = None if modulo is None else SampleCounter(modulo)
+        self._watchdog = Watchdog(settings.stalled_s, settings.lost_s, settings.give_up_s)
+        self._wall = WallDifference()
+        self._last_stamp: float | None = None
+        self._restarted = False
+        self._tried_at = -RETRY_S
+        if settings.marker_lsl:
+            self._markers = self._find_markers()
+        self._open = True
+        try:
+            if self._markers is not None:
+                self._markers.open()
+            self._board.start()
+            self._wait_for_samples()
+        except SourceError:
+            self.close()
+            raise
+        return self._describe()
+
+    def read(self, timeout_s: float) -> Chunk:
+        """Samples and markers since the last call.
+
+        BrainFlow has no call that waits, so the count of waiting samples is asked every 2 ms until ``timeout_s``.
+
+        Raises
+        ------
+        StreamLost
+            The board has been lost for ``give_up_s``, or was never opened.
+        """
+        if not self._open:
+            raise StreamLost("the BrainFlow reader is not open; call open() first")
+        started = now()
+        data = self._take(started + timeout_s)
+        arrived = now()
+        state = self._watchdog.update(started, arrived, data.shape[1] > 0)
+        final = False
+        if state == "lost":
+            # a file that is played once simply ends
+            final = self._settings.board == PLAYBACK and not self._settings.loop
+            if not final:
+                self._recover(arrived)
+        return self._chunk(data, arrived, state, final)
+
+    def close(self) -> None:
+        """Release the board."""
+        self._open = False
+        if self._helper is not None:
+            self._helper.shutdown(wait=True)
+            self._helper = self._restart = None
+        self._board.stop()
+        if self._markers is not None:
+            self._markers.close()
+            self._markers = None
+
+    def _find_markers(self) -> MarkerStream:
+        lsl_scope.listen()
+        query = Query("marker stream", self._settings.marker_lsl, "", "", ("source.marker_lsl",) * 3)
+        (info,) = find([query], WAIT_S)
+        return MarkerStream(info, ForeignClocks(socket.gethostname(), time.time))
+
+    def _wait_for_samples(self) -> None:
+        until = now() + WAIT_S
+        while not self._board.waiting():
+            if now() >= until:
+                raise StreamLost(f"board '{self._settings.board}' sent no sample within {WAIT_S:g} s; check the device")
+            time.sleep(_STEP_S)
+
+    def _take(self, until: float) -> NDArray[np.float64]:
+        empty = np.empty((max(*self._rows.eeg, self._rows.counter, self._rows.stamp, self._rows.marker) + 1, 0))
+        most = max(1, round(self._rows.rate_hz))
+        while True:
+            # while it is being restarted, the session belongs to the helper
+            if self._restart is None:
+                try:
+                    if self._board.waiting():
+                        return self._board.take(most)
+                except SourceError as error:
+                    _log.warning("%s", error)
+                    self._watchdog.lose(now())
+                    return empty
+            left = until - now()
+            if left <= 0:
+                return empty
+            time.sleep(min(left, _STEP_S))
+
+    def _recover(self, arrived: float) -> None:
+        """Release and prepare again, in a helper: it may take longer than a read, and there is nothing to read."""
+        if self._watchdog.gave_up(arrived):
+            raise StreamLost(
+                f"board '{self._settings.board}' was lost and did not come back within {self._settings.give_up_s:g} s; "
+                "check the device and start again"
+            )
+        if self._helper is None:
+            self._helper = ThreadPoolExecutor(1, thread_name_prefix="brainflow")
+        if self._restart is None and arrived - self._tried_at >= RETRY_S:
+            _log.warning("board '%s' is silent: connecting again", self._settings.board)
+            self._restart = self._helper.submit(self._start_again)
+        elif self._restart is not None and self._restart.done():
+            failed = self._restart.exception()
+            if isinstance(failed, SourceError):
+                _log.warning("%s", failed)
+            elif failed is not None:
+                raise failed
+            self._restart = None
+            self._restarted |= failed is None
+            self._tried_at = arrived
+
+    def _start_again(self) -> None:
+        self._board.stop()
+        self._board.start()
+
+    def _chunk(self, data: NDArray[np.float64], arrived: float, state: str, final: bool) -> Chunk:
+        rows = self._rows
+        raw = data[rows.stamp].copy()
+        offset = self._wall.offset(raw, now(), time.time(), now())
+        stamps = raw + offset
+        return Chunk(
+            samples=np.array(data[list(rows.eeg)], dtype=np.float32, order="C"),
+            stamps=stamps,
+            arrived=arrived,
+            raw_stamps=raw,
+            counter=self._count(data[rows.counter], stamps),
+            events=tuple(self._events(data[rows.marker], stamps, arrived)),
+            offset_s=offset,
+            state=state,
+            final=final,
+        )
+
+    def _count(self, raw: NDArray[np.float64], stamps: NDArray[np.float64]) -> NDArray[np.int64] | None:
+        if self._counter is None:
+            return None
+        if stamps.size:
+            if self._restarted and self._last_stamp is not None:
+                # the counter began anew with the session: what is missing is told by the clock
+                self._counter.restart(round((stamps[0] - self._last_stamp) * self._rows.rate_hz) - 1)
+            self._restarted = False
+            self._last_stamp = float(stamps[-1])
+        return self._counter.unwrap(raw)
+
+    def _events(self, row: NDArray[np.float64], stamps: NDArray[np.float64], arrived: float) -> list[Event]:
+        if self._markers is not None:
+            return self._markers.read(arrived)
+        return [Event(float(stamps[k]), number_label(row[k])) for k in np.flatnonzero(row)]
+
+    def _describe(self) -> StreamInfo:
+        return StreamInfo(
+            name=self._settings.board,
+            kind="brainflow",
+            rate_hz=self._rows.rate_hz,
+            channels=self._rows.names,
+            simulated=self._rows.name == SYNTHETIC,
+            has_counter=self._counter is not None,
+            notes=tuple(self._notes()),
+        )
+
+    def _notes(self) -> Iterator[str]:
+        board, name = self._settings.board, self._rows.name
+        packets = ", interpolated over packets of 12 samples" if name.startswith("MUSE") else ""
+        yield f"stamps are the wall clock at receipt{packets}, converted"
+        if name == SYNTHETIC:
+            yield "the synthetic board makes sine waves: nobody wears it"
+        if not self._rows.named:
+            yield f"BrainFlow names no channels of '{name}': they are Ch1 and so on"
+        if board in (PLAYBACK, STREAMING):
+            # tried with 5.23: it sets the marker row of every sample it passes on from its own queue
+            yield f"BrainFlow leaves the markers out of what '{board}' carries: use source.marker_lsl"
+        if self._counter is None:
+            yield f"the counter of '{name}' does not count samples: losses show in the stamps"

@@ -1,0 +1,29 @@
+"""Source of settings: one table, imports only what is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from acquisition.journal import SUFFIX, JournalSource
+from acquisition.types import Source
+from config.errors import SettingsError
+from config.settings import AnySource
+
+SOURCES = {
+    "lsl": ("acquisition.sources.lsl", "LslReader"),
+    "brainflow": ("acquisition.sources.brainflow", "BoardReader"),
+    "recording": ("acquisition.sources.recording", "RecordingReader"),
+    "participant": ("acquisition.sources.participant", "ParticipantReader"),
+}
+
+
+def make_source(settings: AnySource) -> Source:
+    """The source that settings describe, not yet open; for a journal, its chunks as they were recorded."""
+    if settings.kind == "recording" and settings.file.endswith(SUFFIX):
+        if settings.speed:
+            raise SettingsError(f"a journal such as '{settings.file}' plays as fast as it goes; give --speed 0")
+        return JournalSource(Path(settings.file))
+    module, name = SOURCES[settings.kind]
+    source: Source = getattr(import_module(module), name)(settings)
+    return source

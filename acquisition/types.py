@@ -1,0 +1,205 @@
+"""What sources hand to the pipeline, and what the pipeline hands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """What a source says of itself once open.
+
+    Attributes
+    ----------
+    name
+        As shown to people.
+    kind
+        ``lsl``, ``brainflow``, ``recording`` or ``participant``.
+    rate_hz
+        Nominal sampling rate.
+    channels
+        EEG channel names, in the order of the rows of every chunk.
+    simulated
+        The data are not from a living head: shown on every screen.
+    exact_rows
+        The stamps are t0 + k / rate by construction and events carry rows: no dejitter is needed.
+    has_counter
+        Chunks carry the device's own sample counter.
+    notes
+        Facts worth a line on screen, such as "stamps were wall clock, converted once".
+    line_hz
+        Line frequency if known.
+    replayed
+        The stamps are those of a former run, not of this run's clock: nothing can be timed from them.
+    """
+
+    name: str
+    kind: str
+    rate_hz: float
+    channels: tuple[str, ...]
+    simulated: bool = False
+    exact_rows: bool = False
+    has_counter: bool = False
+    notes: tuple[str, ...] = ()
+    line_hz: float | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Event:
+    """A marker.
+
+    Attributes
+    ----------
+    stamp
+        Onset on acquisition's clock, seconds.
+    label
+        The marker's text; numbers are written without a trailing ``.0``.
+    row
+        Index of the sample (from the start of the stream) it stands on, for sources whose markers stand on rows;
+        fractional where it falls between two.
+    """
+
+    stamp: float
+    label: str
+    row: float | None = None
+
+
+def _empty_stamps() -> NDArray[np.float64]:
+    return np.empty(0)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some consecutive samples and the events that arrived with them; either may be empty.
+
+    Attributes
+    ----------
+    samples
+        (channels, times) float32, µV, C-contiguous: the same array goes to the journal and the chain.
+    stamps
+        (times,) float64, seconds on acquisition's clock (offset applied, not dejittered).
+    raw_stamps
+        (times,) float64, as the sender stamped them.
+    counter
+        (times,) int64, the device's unwrapped sample counter, or None.
+    events
+        Markers that became known since the last chunk, early, late or on time.
+    arrived
+        When the chunk was received, acquisition's clock.
+    offset_s
+        Correction added to ``raw_stamps``.
+    state
+        The source's own view of the connection: connected, stalled, lost, recovered.
+    final
+        True on the last chunk of a source that ends (a file).
+    """
+
+    samples: NDArray[np.float32]
+    stamps: NDArray[np.float64]
+    arrived: float
+    raw_stamps: NDArray[np.float64] = field(default_factory=_empty_stamps)
+    counter: NDArray[np.int64] | None = None
+    events: tuple[Event, ...] = ()
+    offset_s: float = 0.0
+    state: str = "connected"
+    final: bool = False
+
+
+class Source(Protocol):
+    """Something EEG comes from. Constructors only store; ``open`` may take seconds and raises SourceError."""
+
+    def open(self) -> StreamInfo:
+        """Connect, wait until data can flow, and say what it is."""
+        ...
+
+    def read(self, timeout_s: float) -> Chunk:
+        """Samples and events since the last call, waiting at most ``timeout_s``; an empty chunk where nothing came.
+
+        The chunk's size is bounded (a second or so), so a caller may have to read again to catch up.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; harmless when called twice or before ``open``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An accepted window as cut, at the encoder's rate.
+
+    Attributes
+    ----------
+    sequence
+        Running number of its stimulus marker in this segment, from 0, in order of marker arrival.
+    stimulus
+        Marker label.
+    onset_s
+        Onset on acquisition's clock.
+    first_sample_offset_s
+        Time of the first sample relative to the onset, sub-sample remainder included.
+    data
+        (versions, channels, times) float32, µV: the single trial, then the running average.
+    repeats
+        Trials in the running average.
+    sample_due, sample_in
+        Corrected stamp of the last needed source sample, and when its chunk arrived.
+    last_sample
+        Index, from the start of the stream, of the last source sample that the window needed.
+    """
+
+    sequence: int
+    stimulus: str
+    onset_s: float
+    first_sample_offset_s: float
+    data: NDArray[np.float32]
+    repeats: int
+    sample_due: float
+    sample_in: float
+    last_sample: int
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A stimulus whose window is rejected, with every reason that holds."""
+
+    sequence: int
+    stimulus: str
+    onset_s: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A stimulus whose samples are not to be had: before the stream, already gone, or never come."""
+
+    sequence: int
+    stimulus: str
+    onset_s: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A new stimulus whose window will be complete at ``due_s``."""
+
+    sequence: int
+    due_s: float
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A confirmed loss: ``missing`` samples (estimated) before sample ``index`` (count of received samples)."""
+
+    index: int
+    missing: float
+    stamp: float
+
+
+Output = Epoch | Refused | Missed | Expected | Gap

@@ -1,0 +1,1 @@
+"""Measurements: latency beside a peer, and the proof on real recordings."""

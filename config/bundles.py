@@ -1,0 +1,256 @@
+"""Schemas and safe readers of encoder and gallery bundles, and of session files. No torch, no FAISS, no pickle.
+
+Sizes are checked before memory is taken; paths inside a bundle cannot leave its folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from config.chain import ChainSettings, Frozen, RejectionSettings, WindowSettings
+from config.errors import BundleError
+
+Model = TypeVar("Model", bound=Frozen)
+MAX_JSON_BYTES = 16 << 20
+ENCODER_JSON, ENCODER_WEIGHTS = "encoder.json", "model.safetensors"
+GALLERY_JSON, GALLERY_ITEMS, GALLERY_VECTORS = "gallery.json", "items.parquet", "embeddings.safetensors"
+SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Calibration(Frozen):
+    """Temperature of the softmax over the gallery, fitted on held-out stimuli for one repeat count."""
+
+    repeats: PositiveInt
+    temperature: PositiveFloat
+    log_loss: float
+    """Mean negative log probability of the true item, nats."""
+    calibration_error: float
+    """Expected calibration error of the top-1 probability."""
+    n_stimuli: PositiveInt
+    gallery_size: PositiveInt
+
+
+class Normalisation(Frozen):
+    """Per-channel scaling applied before the encoder: (x - mean) / scale, µV."""
+
+    mean_uv: tuple[float, ...]
+    scale_uv: tuple[PositiveFloat, ...]
+
+
+class EncoderSpec(Frozen):
+    """``encoder.json``."""
+
+    format: Literal["eegseek-encoder"] = "eegseek-encoder"
+    version: Literal[1] = 1
+    architecture: str
+    """Name in the encoder registry, such as ``nice`` or ``braindecode:EEGNet``."""
+    parameters: dict[str, Any] = {}
+    """Sizes and options of the architecture, beyond channels, times and dim."""
+    channels: tuple[str, ...]
+    window: WindowSettings
+    chain: ChainSettings
+    rejection: RejectionSettings = RejectionSettings()
+    normalisation: Normalisation | None = None
+    space: str
+    """Embedding space; the gallery's must be the same."""
+    dim: PositiveInt
+    calibration: tuple[Calibration, ...] = ()
+    causal: bool = True
+    """False where it was trained on files filtered without causality: a live run warns."""
+    simulated: bool = False
+    """Trained on a simulated participant."""
+    training: dict[str, Any] = {}
+    """Data, seed, versions, choices: for people."""
+    scores: dict[str, Any] = {}
+    weights_sha256: SHA256
+
+    @model_validator(mode="after")
+    def _fits(self) -> EncoderSpec:
+        if not self.channels or len(set(self.channels)) != len(self.channels):
+            raise ValueError("channels must be named, each once")
+        if self.chain.channels != self.channels:
+            raise ValueError("the chain's channels and the encoder's must be the same, in the same order")
+        norm = self.normalisation
+        if norm and not len(norm.mean_uv) == len(norm.scale_uv) == len(self.channels):
+            raise ValueError("normalisation must have one value a channel")
+        return self
+
+
+class GallerySpec(Frozen):
+    """``gallery.json``."""
+
+    format: Literal["eegseek-gallery"] = "eegseek-gallery"
+    version: Literal[1] = 1
+    space: str
+    """Name of the embedding space, such as ``pixels-v1:128`` or ``open_clip:ViT-B-32/laion2b``."""
+    dim: PositiveInt
+    metric: Literal["cosine"] = "cosine"
+    model: str
+    """What made the embeddings, for people."""
+    n_items: PositiveInt
+    items_sha256: SHA256
+    vectors_sha256: SHA256
+
+
+class Item(Frozen):
+    """One item of a gallery."""
+
+    id: str
+    label: str
+    modality: str = "image"
+    picture: str = ""
+    """Path of the picture relative to the bundle, empty where there is none."""
+    attributes: dict[str, str] = {}
+
+
+class SessionFile(Frozen):
+    """Maps marker labels to gallery ids, where the truth is known."""
+
+    format: Literal["eegseek-session"] = "eegseek-session"
+    version: Literal[1] = 1
+    truth: dict[str, str]
+    """Marker label to gallery id."""
+    notes: str = ""
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Object in a JSON file of bounded size.
+
+    Raises
+    ------
+    BundleError
+        It is missing, too large, or not a JSON object.
+    """
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise BundleError(f"'{path}' is larger than {MAX_JSON_BYTES} bytes, which no {what} is")
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BundleError(f"'{path}' cannot be read ({error.strerror}); expected the {what}") from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"'{path}' is not JSON ({error}); expected the {what}") from error
+    if not isinstance(value, dict):
+        raise BundleError(f"'{path}' holds no JSON object; expected the {what}")
+    return value
+
+
+def parse(model: type[Model], value: dict[str, Any], path: Path, what: str) -> Model:
+    """Model of a JSON object, the first mistake named."""
+    try:
+        return model.model_validate_json(json.dumps(value))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "top level"
+        raise BundleError(f"'{path}' is not a valid {what}: {where}: {first['msg']}") from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical(model: Frozen) -> bytes:
+    """The bytes that are written and fingerprinted."""
+    return json.dumps(model.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False).encode()
+
+
+def fingerprint(model: Frozen) -> str:
+    """First 16 hex digits of the SHA-256 of a spec, which holds the hashes of everything beside it."""
+    return hashlib.sha256(canonical(model)).hexdigest()[:16]
+
+
+def read_encoder_spec(folder: Path) -> EncoderSpec:
+    """``encoder.json`` of a bundle, with its weights' hash checked.
+
+    Raises
+    ------
+    BundleError
+        The bundle is missing, truncated or foreign.
+    """
+    path = folder / ENCODER_JSON
+    spec = parse(EncoderSpec, read_json(path, "description of an encoder bundle"), path, "encoder bundle")
+    _check_hash(folder / ENCODER_WEIGHTS, spec.weights_sha256, "encoder bundle")
+    return spec
+
+
+def read_gallery_spec(folder: Path) -> GallerySpec:
+    """``gallery.json`` of a bundle, with the hashes of its files checked."""
+    path = folder / GALLERY_JSON
+    spec = parse(GallerySpec, read_json(path, "description of a gallery bundle"), path, "gallery bundle")
+    _check_hash(folder / GALLERY_ITEMS, spec.items_sha256, "gallery bundle")
+    _check_hash(folder / GALLERY_VECTORS, spec.vectors_sha256, "gallery bundle")
+    return spec
+
+
+def read_session_file(path: Path) -> SessionFile:
+    """A session file."""
+    return parse(SessionFile, read_json(path, "session file"), path, "session file")
+
+
+def read_items(folder: Path, spec: GallerySpec) -> tuple[Item, ...]:
+    """Items of a gallery, in the order of its vectors."""
+    import pyarrow.parquet as pq
+
+    path = folder / GALLERY_ITEMS
+    try:
+        rows = pq.read_table(path).to_pylist()
+        items = tuple(Item(**{**row, "attributes": json.loads(row["attributes"] or "{}")}) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"'{path}' is not a table of gallery items: {str(error).splitlines()[0]}") from error
+    if len(items) != spec.n_items:
+        raise BundleError(
+            f"'{path}' holds {len(items)} items, gallery.json says {spec.n_items}; build the gallery again"
+        )
+    if len({item.id for item in items}) != len(items):
+        raise BundleError(f"'{path}' holds an id twice; every item of a gallery needs its own")
+    for item in items:
+        _inside(folder, item.picture)
+    return items
+
+
+def read_vectors(folder: Path, spec: GallerySpec) -> NDArray[np.float32]:
+    """Embeddings of a gallery: (n_items, dim) float32."""
+    arrays = read_arrays(folder / GALLERY_VECTORS)
+    vectors = arrays.get("embeddings")
+    if vectors is None or vectors.shape != (spec.n_items, spec.dim) or vectors.dtype != np.float32:
+        shape = None if vectors is None else (vectors.shape, str(vectors.dtype))
+        raise BundleError(
+            f"'{folder}' holds embeddings of {shape}, gallery.json says ({spec.n_items}, {spec.dim}) float32"
+        )
+    if not np.isfinite(vectors).all():
+        raise BundleError(f"'{folder}' holds non-finite embeddings; build the gallery again")
+    return vectors
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Arrays of a safetensors file, which checks its own sizes."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays: dict[str, NDArray[Any]] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"'{path}' is not a whole safetensors file: {error}") from error
+    return arrays
+
+
+def _check_hash(path: Path, expected: str, what: str) -> None:
+    if not path.is_file():
+        raise BundleError(f"'{path}' is missing from the {what}; copy the whole folder, or make the bundle again")
+    if file_sha256(path) != expected:
+        raise BundleError(
+            f"'{path}' is truncated or changed (its SHA-256 differs from the {what}'s); copy or make it again"
+        )
+
+
+def _inside(folder: Path, relative: str) -> None:
+    if relative and not (folder / relative).resolve().is_relative_to(folder.resolve()):
+        raise BundleError(f"picture path '{relative}' leaves the gallery folder '{folder}', which is refused")

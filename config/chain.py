@@ -1,0 +1,71 @@
+"""The filter chain, the window and its rejection, as they stand in settings and in encoder bundles."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+
+class Frozen(BaseModel):
+    """Base of every settings and bundle model: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ChainSettings(Frozen):
+    """Causal filters, applied at the source rate in this order: reference, selection, notch, high-pass, low-pass.
+
+    Frequencies are in Hz; ``None`` or an empty tuple leaves a stage out.
+    """
+
+    channels: tuple[str, ...] = ()
+    """Channels kept, in this order; empty keeps all EEG channels of the source."""
+    reference: Literal["none", "average"] | tuple[str, ...] = "none"
+    """``average`` over the kept channels, or the mean of the named channels."""
+    notch_hz: tuple[PositiveFloat, ...] = (50.0,)
+    notch_q: PositiveFloat = 30.0
+    highpass_hz: PositiveFloat | None = 1.0
+    highpass_order: PositiveInt = 2
+    lowpass_hz: PositiveFloat | None = 40.0
+    lowpass_order: PositiveInt = 4
+
+
+class WindowSettings(Frozen):
+    """The part of the EEG after (or around) each stimulus onset that is decoded. Times are seconds from the onset."""
+
+    start_s: float = 0.0
+    end_s: float = 0.8
+    rate_hz: PositiveFloat = 250.0
+    """Sampling rate of the window as the encoder gets it."""
+    baseline_s: tuple[float, float] | None = (-0.1, 0.0)
+    """Interval whose mean is subtracted per channel; may lie before ``start_s``."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> WindowSettings:
+        if self.end_s <= self.start_s:
+            raise ValueError("end_s must be later than start_s")
+        if self.baseline_s is not None and self.baseline_s[1] <= self.baseline_s[0]:
+            raise ValueError("baseline_s must be (earlier, later)")
+        if self.n_times < 1:
+            raise ValueError("the window holds no sample at rate_hz")
+        return self
+
+    @property
+    def n_times(self) -> int:
+        """Samples in a window at ``rate_hz``: those at ``start_s + k / rate_hz`` before ``end_s``."""
+        return round((self.end_s - self.start_s) * self.rate_hz)
+
+
+class RejectionSettings(Frozen):
+    """When a window is not sent to the decoder. ``None`` switches a test off."""
+
+    peak_to_peak_uv: PositiveFloat | None = 150.0
+    """Largest peak-to-peak of the *filtered* window on any channel, µV."""
+    flat_uv: PositiveFloat | None = 0.1
+    """A channel whose *raw* peak-to-peak in the window is below this is flat, µV."""
+    railed_uv: PositiveFloat | None = None
+    """A *raw* sample whose absolute value reaches this is railed, µV (board-specific: Muse 999, Cyton 187,500)."""
+
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -1,0 +1,1 @@
+"""Settings for common set-ups, as TOML."""

@@ -1,0 +1,235 @@
+"""All settings of a run: typed, frozen, unknown keys refused. ``config.load`` reads them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+
+from config.chain import ChainSettings, Frozen, Probability, RejectionSettings, WindowSettings
+
+
+class SessionSettings(Frozen):
+    """Who and where."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "session"
+    """A pseudonym, never a person's name; the folder of the session carries it. A live run of a name used before
+    continues its averages; `eegseek run` puts the date and time in place of the default."""
+    folder: str = "sessions"
+    """Where session folders (journals, reports) are made."""
+    truth: str = ""
+    """Session file that maps marker labels to gallery ids; empty: truth unknown, no accuracy is shown."""
+    journal: bool = True
+    """Write everything down; without it segments are numbered by the wall clock."""
+
+
+class LslSource(Frozen):
+    """An EEG stream on LSL, with markers on a second stream or on a channel of the first."""
+
+    kind: Literal["lsl"] = "lsl"
+    name: str = ""
+    type: str = "EEG"
+    source_id: str = ""
+    channels: tuple[str, ...] = ()
+    """Names for a stream that carries none."""
+    unit: Literal["auto", "uV", "mV", "V", "nV"] = "auto"
+    """``auto`` believes the stream's own description and takes microvolts where it has none."""
+    markers: Literal["stream", "channel", "none"] = "stream"
+    marker_name: str = ""
+    marker_type: str = "Markers"
+    marker_source_id: str = ""
+    marker_channel: str = ""
+    """With ``markers = "channel"``: the stimulus channel in the EEG stream (0 = nothing)."""
+    wait_s: PositiveFloat = 10.0
+    """How long to look for the streams."""
+    stalled_s: PositiveFloat = 0.5
+    lost_s: PositiveFloat = 1.0
+    give_up_s: PositiveFloat = 60.0
+    """A stream lost for this long ends the run."""
+
+
+class BrainFlowSource(Frozen):
+    """Any BrainFlow board by name; the other keys are BrainFlow's own parameters."""
+
+    kind: Literal["brainflow"] = "brainflow"
+    board: str = "SYNTHETIC_BOARD"
+    serial_port: str = ""
+    mac_address: str = ""
+    serial_number: str = ""
+    ip_address: str = ""
+    ip_port: NonNegativeInt = 0
+    ip_protocol: NonNegativeInt = 0
+    other_info: str = ""
+    timeout: NonNegativeInt = 0
+    file: str = ""
+    master_board: str = ""
+    """For the playback and streaming boards: the board whose data they carry."""
+    loop: bool = False
+    """For the playback board: start the file again at its end."""
+    config: tuple[str, ...] = ()
+    """Board commands sent before the stream starts."""
+    marker_lsl: str = ""
+    """Name of an LSL marker stream to listen to (precise); empty: the board's own marker row."""
+    streamer: str = ""
+    """Where BrainFlow also sends the data, such as streaming_board://225.1.1.1:6677."""
+    stalled_s: PositiveFloat = 0.5
+    lost_s: PositiveFloat = 1.0
+    give_up_s: PositiveFloat = 60.0
+
+
+class RecordingSource(Frozen):
+    """A recording played straight into the pipeline."""
+
+    kind: Literal["recording"] = "recording"
+    file: str
+    speed: NonNegativeFloat = 1.0
+    """Times real time; 0 plays as fast as it goes."""
+    channels: tuple[str, ...] = ()
+    """EEG channels to use; empty: all that the file calls EEG."""
+    stim_channel: str = ""
+    stream: str = ""
+    """XDF: name, or name#number (the stream's id in the file), of the EEG stream."""
+    marker_stream: str = ""
+    board: str = ""
+    """BrainFlow CSV: the board that wrote it, such as CYTON_BOARD (the file does not say)."""
+    chunk_s: PositiveFloat = 0.04
+
+
+class ParticipantSource(Frozen):
+    """A simulated person looking at pictures. Everything shown from it is marked as simulated."""
+
+    kind: Literal["participant"] = "participant"
+    montage: str = "standard_1020"
+    channels: tuple[str, ...] = ()
+    """Names from the montage; empty: the 17 posterior channels of THINGS-EEG2."""
+    rate_hz: PositiveFloat = 250.0
+    responses: str = ""
+    """A .safetensors file of what each picture evokes (see acquisition/participant); empty: random unit vectors."""
+    stimuli: PositiveInt = 50
+    """How many of the pictures are shown."""
+    repeats: PositiveInt = 12
+    rsvp_hz: PositiveFloat = 5.0
+    snr_db: float = -16.0
+    """Power of the evoked response over the background's, within the signal band, dB; ``signal = false`` for none."""
+    signal: bool = True
+    line_hz: PositiveFloat = 50.0
+    line_uv: NonNegativeFloat = 5.0
+    alpha_uv: NonNegativeFloat = 4.0
+    blinks_per_minute: NonNegativeFloat = 6.0
+    drift_uv: NonNegativeFloat = 10.0
+    person: NonNegativeInt = 0
+    """Which simulated person: their spatial patterns and kernels."""
+    seed: NonNegativeInt = 0
+    """Which session of that person: background and order of pictures."""
+    speed: NonNegativeFloat = 1.0
+    lead_s: NonNegativeFloat = 12.0
+    """EEG before the first picture, so that the chain has settled."""
+    chunk_s: PositiveFloat = 0.016
+
+
+AnySource = Annotated[LslSource | BrainFlowSource | RecordingSource | ParticipantSource, Field(discriminator="kind")]
+
+
+class MarkerSettings(Frozen):
+    """Which markers are stimuli, and how far they may stray."""
+
+    stimulus: str = r"^(?!0$).+"
+    """Regular expression that a stimulus label matches from start to end; others are notes."""
+    early_s: PositiveFloat = 2.0
+    """A marker may arrive this long before its samples."""
+    late_s: PositiveFloat = 2.0
+    """... or this long after them."""
+    delay_s: float = 0.0
+    """Constant delay from marker to light on the screen, measured with a photodiode; added to every onset."""
+
+    @field_validator("stimulus")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        import re
+
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+
+class DispatchSettings(Frozen):
+    """Delivery of windows to workers."""
+
+    queue: PositiveInt = 256
+    policy: Literal["drop_oldest", "block"] = "drop_oldest"
+    """Live drops the oldest and counts it on screen; replay blocks."""
+    age_s: PositiveFloat = 10.0
+    """A window not answered within this is expired (live only)."""
+    heartbeat_s: PositiveFloat = 0.25
+    dead_s: PositiveFloat = 1.0
+    lease_s: PositiveFloat = 5.0
+    attempts: PositiveInt = 3
+    history: PositiveInt = 10_000
+    """Results kept for displays that join late."""
+    drain_s: PositiveFloat = 10.0
+    """How long a stopping run waits for outstanding answers."""
+    max_stimuli: PositiveInt = 1000
+    """Running averages held; the least recently seen goes first."""
+
+
+class InferenceSettings(Frozen):
+    """Encoder, gallery and workers."""
+
+    encoder: str = ""
+    """Folder of the encoder bundle."""
+    gallery: str = ""
+    """Folder of the gallery bundle."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    mode: Literal["exact", "throughput"] = "exact"
+    top_k: PositiveInt = 10
+    batch: PositiveInt = 16
+    """Windows taken at once in throughput mode; also the credit of a worker."""
+    workers: PositiveInt = 1
+    spare: bool = True
+    withhold_below: Probability = 0.0
+    """Answers whose best probability is below this are withheld."""
+
+
+class DisplaySettings(Frozen):
+    """What is shown."""
+
+    plain: bool = False
+    top_k: PositiveInt = 5
+    lsl: bool = False
+    """An LSL outlet ``eegseek-results`` (JSON strings)."""
+    lan: bool = False
+    """Let LSL outlets of ours be seen beyond this machine (unencrypted)."""
+    report: str = ""
+    """File the final numbers are written to, as JSON."""
+
+
+class RunSettings(Frozen):
+    """Where the sockets live, and how children are watched."""
+
+    folder: str = ""
+    """Folder for ipc sockets (made private), or tcp://127.0.0.1:PORT; empty: this user's default."""
+    start_s: PositiveFloat = 60.0
+    """A child that is not ready within this is an error."""
+    hung_s: PositiveFloat = 5.0
+    stop_s: PositiveFloat = 15.0
+    restarts: NonNegativeInt = 5
+    """Restarts of one child before the run gives up."""
+
+
+class Settings(Frozen):
+    """Everything a run needs. Sections are tables of the TOML file."""
+
+    session: SessionSettings = SessionSettings()
+    source: AnySource = LslSource()
+    markers: MarkerSettings = MarkerSettings()
+    chain: ChainSettings | None = None
+    """For training; a live run takes the encoder bundle's, and refuses a different one here."""
+    window: WindowSettings | None = None
+    rejection: RejectionSettings | None = None
+    """Overrides the bundle's where given."""
+    dispatch: DispatchSettings = DispatchSettings()
+    inference: InferenceSettings = InferenceSettings()
+    display: DisplaySettings = DisplaySettings()
+    run: RunSettings = RunSettings()

@@ -1,0 +1,1 @@
+"""What people and programs see of a run: a terminal, plain lines, an LSL outlet, a report."""

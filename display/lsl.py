@@ -1,0 +1,90 @@
+"""An LSL outlet of results, so that PsychoPy, LabRecorder or Unity can listen."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from display.accuracy import AVERAGE
+from display.latency import TOTAL, durations
+from display.state import State
+from wire.packets import Result
+
+NAME = "eegseek-results"
+TYPE = "Results"
+"""Not ``Markers``: acquisition looks for markers by type, and must not find our own answers."""
+
+
+def message(state: State, result: Result) -> str:
+    """A result as the JSON string that is pushed: times in seconds on the LSL clock, latency in ms."""
+    latency = durations(result.stamps).get(TOTAL)
+    return json.dumps(
+        {
+            "session": result.session,
+            "segment": result.segment,
+            "sequence": result.sequence,
+            "part": result.part,
+            "final": result.final,
+            "commit": result.commit,
+            "stimulus": result.stimulus,
+            "truth": state.truth.of.get(result.stimulus),
+            "onset_s": result.onset_s,
+            "shown_s": result.stamps.shown,
+            "latency_ms": latency,
+            "simulated": result.simulated,
+            "answers": [
+                {
+                    "of": "average" if version == AVERAGE else "single",
+                    "repeats": answer.repeats,
+                    "withheld": answer.withheld,
+                    # a withheld answer is not given here either
+                    "hits": [] if answer.withheld else [hit.model_dump() for hit in answer.hits],
+                }
+                for version, answer in enumerate(result.answers)
+            ],
+        },
+        ensure_ascii=False,
+    )
+
+
+class Outlet:
+    """The outlet, open while the display runs. The constructor only stores.
+
+    Parameters
+    ----------
+    source_id
+        Makes the stream recoverable: the same after a restart.
+    lan
+        Let other machines see it (unencrypted).
+    """
+
+    def __init__(self, source_id: str, *, lan: bool = False):
+        self.source_id = source_id
+        self.lan = lan
+        self._outlet: Any = None
+
+    def open(self) -> None:
+        """Make the stream visible."""
+        import pylsl
+
+        from wire import lsl_scope
+
+        lsl_scope.restrict(lan=self.lan)
+
+        info = pylsl.StreamInfo(NAME, TYPE, 1, pylsl.IRREGULAR_RATE, pylsl.cf_string, self.source_id)
+        info.desc().append_child_value("format", "eegseek result, JSON, protocol 1")
+        self._outlet = pylsl.StreamOutlet(info)
+        if not self.lan:
+            lsl_scope.seal(self._outlet)
+
+    def result(self, state: State, result: Result) -> None:
+        """Push a result, stamped with the moment it was shown."""
+        if self._outlet is not None:
+            self._outlet.push_sample([message(state, result)], result.stamps.shown or 0.0)
+
+    def tick(self, state: State, at_s: float) -> None:
+        """Nothing to do between results."""
+
+    def close(self, state: State, numbers: dict[str, Any]) -> None:
+        """Take the stream away."""
+        self._outlet = None

@@ -1,0 +1,252 @@
+"""What a display knows: packets folded in, one at a time. No socket, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from display.accuracy import Accuracy
+from display.commits import Commits
+from display.latency import Latencies
+from display.truth import Truth
+from wire.packets import Key, Packet, Quality, Rejected, Result, Status
+
+SEEN_LIMIT = 1_000_000
+"""Keys remembered for deduplication; the oldest go first."""
+
+
+@dataclass
+class Segment:
+    """One run of the acquisition process.
+
+    Attributes
+    ----------
+    status
+        Its latest status; None where only results have arrived.
+    shown
+        Distinct results shown.
+    commits
+        Which commit numbers have arrived.
+    asked_at
+        ``answered`` at the last `since` that was served: nothing more is to be had up to there.
+    joined
+        Whether its history has been asked for.
+    """
+
+    status: Status | None = None
+    shown: int = 0
+    commits: Commits = field(default_factory=Commits)
+    asked_at: int = -1
+    joined: bool = False
+
+    @property
+    def answered(self) -> int:
+        """Windows that acquisition says are answered."""
+        return self.status.counters.get("answered", 0) if self.status else 0
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a `since` would bring what is missing here."""
+        behind = self.answered > self.shown and self.answered > self.asked_at
+        return not self.joined or self.commits.hole or behind
+
+    @property
+    def lost(self) -> int:
+        """Windows sent that ended neither here nor as expired, dropped or failed; meaningful after the drain."""
+        if self.status is None:
+            return 0
+        count = self.status.counters.get
+        ended = count("expired", 0) + count("dropped", 0) + count("failed", 0)
+        return max(0, count("sent", 0) - ended - self.shown)
+
+
+class State:
+    """Everything shown and reported.
+
+    Parameters
+    ----------
+    truth
+        What was really looked at.
+    joined_s
+        When this display started, acquisition's clock: older results are history, and in no latency.
+    """
+
+    def __init__(self, truth: Truth, joined_s: float = 0.0):
+        self.truth = truth
+        self.joined_s = joined_s
+        self.segments: dict[tuple[str, int], Segment] = {}
+        self.current: tuple[str, int] | None = None
+        self.status: Status | None = None
+        self.heard_s: float | None = None
+        self.quality: Quality | None = None
+        self.latest: Result | None = None
+        self.rejected: Rejected | None = None
+        self.latencies = Latencies()
+        self.accuracy = Accuracy()
+        self.results = 0
+        self.fetched = 0
+        self.repeated = 0
+        self.doubled = 0
+        self.malformed = 0
+        self.unmapped = 0
+        self.foreign = 0
+        self.history = 0
+        self.simulated = False
+        self._seen: dict[Key, tuple[int, bool]] = {}
+
+    def fold(self, packet: Packet, at_s: float, *, fetched: bool = False) -> Result | None:
+        """Take a packet in.
+
+        Parameters
+        ----------
+        packet
+            As received.
+        at_s
+            When, acquisition's clock: becomes the stamp ``shown`` of a result.
+        fetched
+            It came in answer to `since`, and not from the publisher.
+
+        Returns
+        -------
+        Result or None
+            The result to show, stamped, where it had not been shown before.
+        """
+        if isinstance(packet, Result):
+            return self._result(packet, at_s, fetched)
+        if isinstance(packet, Status) and packet.role == "acquisition":
+            self._status(packet, at_s)
+        elif isinstance(packet, Quality):
+            self.quality = packet
+        elif isinstance(packet, Rejected):
+            self.rejected = packet
+        return None
+
+    def segment(self, key: tuple[str, int]) -> Segment:
+        """Segment of (session, number), made where it is new."""
+        return self.segments.setdefault(key, Segment())
+
+    def _status(self, status: Status, at_s: float) -> None:
+        self.status, self.heard_s = status, at_s
+        self.current = (status.session, status.segment)
+        self.segment(self.current).status = status
+        self.simulated = self.simulated or status.simulated
+
+    def _result(self, result: Result, at_s: float, fetched: bool) -> Result | None:
+        if result.commit == 0:  # nobody but the dispatcher may publish, and it numbers what it commits
+            self.malformed += 1
+            return None
+        if result.key in self._seen:
+            self._again(result, fetched)
+            return None
+        self._remember(result, fetched)
+        shown = result.model_copy(update={"stamps": result.stamps.model_copy(update={"shown": at_s})})
+        segment = self.segment((result.session, result.segment))
+        segment.shown += 1
+        segment.commits.add(result.commit)
+        self.results += 1
+        self.fetched += fetched
+        self.simulated = self.simulated or result.simulated
+        self._time(shown)
+        self._judge(shown)
+        if self.latest is None or shown.onset_s >= self.latest.onset_s:
+            self.latest = shown
+        return shown
+
+    def _again(self, result: Result, fetched: bool) -> None:
+        """A result that is here already: harmless once by each path, otherwise given out twice."""
+        commit, published = self._seen[result.key]
+        twice = published and not fetched
+        if commit != result.commit or twice:
+            self.doubled += 1
+        else:
+            self.repeated += 1
+        self._seen[result.key] = (commit, published or not fetched)
+
+    def _remember(self, result: Result, fetched: bool) -> None:
+        self._seen[result.key] = (result.commit, not fetched)
+        if len(self._seen) > SEEN_LIMIT:
+            del self._seen[next(iter(self._seen))]
+
+    def _time(self, result: Result) -> None:
+        committed = result.stamps.committed
+        if committed is not None and committed < self.joined_s:
+            self.history += 1
+            return
+        self.latencies.add(result.stamps)
+
+    def _judge(self, result: Result) -> None:
+        if self.truth.unknown or not result.final:
+            return
+        if self.truth.gallery and result.gallery != self.truth.gallery:
+            self.foreign += 1
+            return
+        true_id = self.truth.of.get(result.stimulus)
+        if true_id is None:
+            self.unmapped += 1
+            return
+        self.accuracy.add(result.stimulus, result.answers, true_id)
+
+    def true_label(self, stimulus: str) -> str | None:
+        """Readable label of what was really shown, where it is known."""
+        item = self.truth.of.get(stimulus)
+        return None if item is None else self.truth.labels.get(item, item)
+
+    @property
+    def ended(self) -> bool:
+        """Whether acquisition has said its last word."""
+        return self.status is not None and self.status.last
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Counters of all segments together, with ``lost`` (exact after the drain) and ``doubled``."""
+        total: dict[str, int] = {}
+        for segment in self.segments.values():
+            for name, value in segment.status.counters.items() if segment.status else ():
+                total[name] = total.get(name, 0) + value
+        return {**total, "lost": self.lost, "doubled": self.doubled}
+
+    @property
+    def lost(self) -> int:
+        """While a segment runs: answered and published, but not here. Once it is over: sent, and never here."""
+        lost = 0
+        for key, segment in self.segments.items():
+            running = key == self.current and not self.ended
+            lost += max(0, segment.answered - segment.shown) if running else segment.lost
+        return lost
+
+    @property
+    def rejected_by(self) -> dict[str, int]:
+        """Rejected stimuli by reason, all segments together."""
+        total: dict[str, int] = {}
+        for segment in self.segments.values():
+            for reason, value in segment.status.rejected_by.items() if segment.status else ():
+                total[reason] = total.get(reason, 0) + value
+        return total
+
+    def processes(self, at_s: float) -> list[tuple[str, str]]:
+        """Name and state in words of every process that has been heard."""
+        if self.status is None or self.heard_s is None:
+            return [("acquisition", "waiting: not heard yet")]
+        age = at_s - self.heard_s
+        words = self.status.state + (f": {self.status.message}" if self.status.message else "")
+        rows = [("acquisition", f"lost: not heard for {age:.1f} s" if age > 2.0 and not self.ended else words)]
+        for peer in self.status.peers:
+            silent = f", not heard for {peer.age_s:.1f} s" if peer.age_s > 1.0 else ""
+            rows.append((peer.name, peer.state + silent))
+        return rows
+
+    def served(self, key: tuple[str, int], asked_at: int, next_sequence: int) -> None:
+        """A `since` has been answered: what has not arrived up to there is not to be had.
+
+        Parameters
+        ----------
+        key
+            Segment that was asked for.
+        asked_at
+            Its ``answered`` when it was asked.
+        next_sequence
+            From the reply: everything held below it was sent.
+        """
+        segment = self.segment(key)
+        segment.joined = True
+        segment.asked_at = max(segment.asked_at, asked_at)
+        segment.commits.served(next_sequence)

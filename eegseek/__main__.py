@@ -1,0 +1,5 @@
+"""``python -m eegseek`` is ``eegseek``."""
+
+from eegseek.cli import main
+
+main()

@@ -1,0 +1,218 @@
+"""Starts acquisition, inference and display as processes, watches them, restarts them, and stops them in stages."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+import zmq
+
+from config.errors import ProcessError, WireError
+from config.settings import Settings
+from eegseek.children import Child, verdict
+from wire.clock import now
+from wire.endpoints import endpoints
+from wire.packets import Command, Status
+from wire.sockets import make, receive, send
+
+Say = Callable[[str], None]
+POLL_MS = 100
+
+
+def session_folder(settings: Settings) -> Path:
+    """Folder of a session, private to this user."""
+    folder = Path(settings.session.folder) / settings.session.name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def table(settings: Settings, file: Path, *, headless: bool, extra: Sequence[Child] = ()) -> list[Child]:
+    """Children of a run, in the order they are started."""
+    python, config = sys.executable, ["--config", str(file)]
+    workers = [
+        Child(f"worker-{k + 1}", "inference", [python, "-m", "inference", *config, "--name", f"worker-{k + 1}"])
+        for k in range(settings.inference.workers)
+    ]
+    if settings.inference.spare:
+        workers.append(Child("spare", "inference", [python, "-m", "inference", *config, "--name", "spare", "--spare"]))
+    display = [python, "-m", "display", *config, *(["--headless"] if headless else [])]
+    return [
+        Child("acquisition", "acquisition", [python, "-m", "acquisition", *config]),
+        *workers,
+        Child("display", "display", display),
+        *extra,
+    ]
+
+
+class Supervisor:
+    """The parent of a run. The constructor only stores; `run` does the work and returns an exit code."""
+
+    def __init__(
+        self, settings: Settings, *, headless: bool = False, extra: Sequence[Child] = (), say: Say | None = None
+    ):
+        self.settings = settings
+        self.headless = headless
+        self.extra = extra
+        self.say = say or (lambda words: sys.stderr.write(f"eegseek: {words}\n") and None)
+        self.children: list[Child] = []
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.failed = ""
+        self._stop = False
+        self._logs = Path()
+
+    def run(self) -> int:
+        """Run until acquisition finishes, a child fails for good, or Ctrl-C; 0 where all ended well."""
+        folder = session_folder(self.settings)
+        self._logs = folder / "logs"
+        self._logs.mkdir(mode=0o700, exist_ok=True)
+        file = folder / "settings.json"
+        file.write_text(self.settings.model_dump_json(indent=1))
+        self.children = table(self.settings, file, headless=self.headless, extra=self.extra)
+        old = {number: signal.signal(number, self._flag) for number in (signal.SIGINT, signal.SIGTERM)}
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        statuses, control = make(context, zmq.SUB), make(context, zmq.DEALER)
+        try:
+            ends = endpoints(self.settings.run.folder)
+            statuses.connect(ends.results)
+            statuses.subscribe(b"status")
+            control.connect(ends.control)
+            for child in self.children:
+                self._start(child)
+            self._watch(statuses, control)
+            self._stop_all()
+        finally:
+            for process in self.processes.values():
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            statuses.close()
+            control.close()
+            context.term()
+            for number, handler in old.items():
+                signal.signal(number, handler)
+        return 1 if self.failed else 0
+
+    def _flag(self, number: int, frame: FrameType | None) -> None:
+        self._stop = True
+
+    def _start(self, child: Child) -> None:
+        # a display draws on this terminal; the others write to their logs, so that they do not tear the picture
+        shown = child.role == "display" and not self.headless
+        with (self._logs / f"{child.name}.log").open("ab") as log:
+            self.processes[child.name] = subprocess.Popen(
+                child.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=None if shown else log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops in stages
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+        child.started_s, child.heard_s = now(), None
+
+    def _watch(self, statuses: zmq.Socket[bytes], control: zmq.Socket[bytes]) -> None:
+        while not self._stop and not self.failed:
+            statuses.poll(POLL_MS)
+            self._listen(statuses)
+            while control.poll(0):  # replies to our own notices need no reading
+                control.recv_multipart()
+            for child in self.children:
+                action, why = verdict(child, self.processes[child.name].poll(), now(), self.settings.run)
+                if action == "give_up":
+                    self._fail(child, why)
+                elif action == "finished" and child.role == "acquisition":
+                    return
+                elif action in ("restart", "kill_and_restart"):
+                    self._restart(child, why, control)
+
+    def _listen(self, statuses: zmq.Socket[bytes]) -> None:
+        by_pid = {process.pid: name for name, process in self.processes.items()}
+        heard: dict[int, float] = {}
+        while True:
+            try:
+                message = receive(statuses)
+            except WireError as error:
+                self.say(f"a malformed status was dropped: {error}")
+                continue
+            if message is None:
+                break
+            if isinstance(message[1], Status):
+                heard[message[1].pid] = now()
+                heard.update({peer.pid: now() - peer.age_s for peer in message[1].peers})
+        for child in self.children:
+            for pid, when in heard.items():
+                if by_pid.get(pid) == child.name:
+                    child.heard_s = max(when, child.heard_s or 0.0)
+        if not self._acquisition_hears():
+            # nobody can be heard through a dead acquisition: judge the others only once it is back
+            for child in self.children:
+                if child.role != "acquisition" and child.heard_s is not None:
+                    child.heard_s = now()
+
+    def _acquisition_hears(self) -> bool:
+        acquisition = self.children[0]
+        return acquisition.heard_s is not None and now() - acquisition.heard_s < 2.0
+
+    def _restart(self, child: Child, why: str, control: zmq.Socket[bytes]) -> None:
+        process = self.processes[child.name]
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        if child.role == "inference":  # its windows need not wait for the silence to be noticed
+            send(control, Command(id=f"gone-{process.pid}", command="gone", text=str(process.pid)))
+        child.restarts += 1
+        self.say(f"{why}; started again ({child.restarts} of {self.settings.run.restarts})")
+        self._start(child)
+
+    def _fail(self, child: Child, why: str) -> None:
+        log = self._logs / f"{child.name}.log"
+        lines = log.read_text(errors="replace").strip().splitlines()
+        self.failed = lines[-1] if lines else why
+        self.say(f"{why}: {self.failed} (log: {log})" if lines else f"{why} (log: {log} is empty)")
+
+    def _stop_all(self) -> None:
+        """Acquisition first, so that it can drain; then displays, which end with its last Status; then the rest."""
+        run = self.settings.run
+        patient = run.stop_s + self.settings.dispatch.drain_s
+        if self.processes["acquisition"].poll() is None:
+            self._end(["acquisition"], patient, ask=True)
+        displays = [c.name for c in self.children if c.role == "display"]
+        self._end(displays, run.stop_s, ask=bool(self.failed))
+        self._end([c.name for c in self.children if c.role in ("inference", "source")], run.stop_s, ask=True)
+
+    def _end(self, names: Sequence[str], limit_s: float, *, ask: bool) -> None:
+        if ask:
+            for name in names:
+                self.processes[name].terminate()
+        deadline = now() + limit_s
+        for name in names:
+            process = self.processes[name]
+            try:
+                process.wait(max(deadline - now(), 0.01))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                self.failed = self.failed or f"{name} did not stop within {limit_s:g} s and was killed"
+                self.say(self.failed)
+            if process.returncode > 0 and not self.failed:
+                self.failed = f"{name} exited with {process.returncode}"
+                self.say(f"{self.failed} (log: {self._logs / f'{name}.log'})")
+
+
+def supervise(
+    settings: Settings, *, headless: bool = False, extra: Sequence[Child] = (), say: Say | None = None
+) -> None:
+    """Run to the end.
+
+    Raises
+    ------
+    ProcessError
+        A child failed for good; the sentence is the child's own where it gave one.
+    """
+    supervisor = Supervisor(settings, headless=headless, extra=extra, say=say)
+    if supervisor.run():
+        raise ProcessError(supervisor.failed)

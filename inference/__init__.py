@@ -1,0 +1,1 @@
+"""Windows in, retrieved items out: encoders, galleries, scoring and the worker."""

@@ -1,0 +1,40 @@
+"""``python -m inference``: a worker."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a worker until it is told to stop; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m inference", description="A worker: windows in, results out.")
+    parser.add_argument("--config", metavar="FILE", help="settings, .toml or .json")
+    parser.add_argument("--preset", metavar="NAME", help="settings to start from")
+    parser.add_argument("--set", metavar="SECTION.KEY=VALUE", action="append", default=[], dest="overrides")
+    parser.add_argument("--name", default=f"worker-{os.getpid()}", help="name of this worker, unique in the run")
+    parser.add_argument("--spare", action="store_true", help="only work while no other worker is alive")
+    arguments = parser.parse_args(argv)
+    # read by OpenBLAS and OpenMP when they are first imported, so before anything else of ours
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    logging.basicConfig(level=logging.WARNING, format=f"inference {arguments.name}: %(message)s")
+
+    from config.errors import EegseekError
+    from config.load import load_settings
+    from inference.process import StopFlag, run
+
+    stop = StopFlag()
+    stop.install()
+    try:
+        settings = load_settings(arguments.config, arguments.preset, arguments.overrides)
+        run(settings, arguments.name, arguments.spare, stop)
+    except EegseekError as error:
+        sys.stderr.write(f"inference: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""EEG encoders: windows (n, channels, times) in, embeddings (n, dim) out."""

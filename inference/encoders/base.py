@@ -1,0 +1,46 @@
+"""What every encoder is to the rest of the project, and two helpers. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ALIGNMENT = 64
+"""Bytes. torch and FAISS give other last bits for another buffer alignment, so every input is copied to one."""
+
+Windows = NDArray[np.float32]
+"""(n, channels, times), µV or normalised."""
+Vectors = NDArray[np.float32]
+"""(n, dim)."""
+
+
+class Encoder(Protocol):
+    """Windows in, vectors out. It is given arrays only: no label, name or time of a stimulus can reach it."""
+
+    def embed(self, windows: Windows) -> Vectors:
+        """Vectors (n, dim) float32, any norm, of normalised windows (n, channels, times) float32."""
+        ...
+
+
+def aligned(shape: Sequence[int]) -> NDArray[np.float32]:
+    """Empty C-contiguous float32 array that begins on a multiple of ``ALIGNMENT`` bytes."""
+    count = int(np.prod(shape, dtype=np.int64))
+    raw = np.empty(count * 4 + ALIGNMENT, dtype=np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + count * 4].view(np.float32).reshape(shape)
+
+
+def aligned_copy(array: NDArray[Any]) -> NDArray[np.float32]:
+    """The array as float32 in a buffer of its own from `aligned`."""
+    copy = aligned(array.shape)
+    copy[...] = array
+    return copy
+
+
+def unit_norm(vectors: NDArray[Any]) -> Vectors:
+    """Each row divided by its Euclidean norm, float32; a row of zeros stays so."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, np.finfo(np.float32).tiny), dtype=np.float32)

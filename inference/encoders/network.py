@@ -1,0 +1,95 @@
+"""Runs a torch network as an `Encoder`: evaluation mode, one thread, CPU in float32 or CUDA with autocast."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from config.errors import BundleError
+from inference.encoders.base import Vectors, Windows, aligned_copy
+from inference.encoders.nice import NICE
+
+
+def pick_device(device: str) -> str:
+    """``cpu`` or ``cuda`` for ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    BundleError
+        CUDA is asked for and not there.
+    """
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise BundleError("device 'cuda' is asked for, but torch finds no CUDA device; use --set inference.device=auto")
+    return "cuda" if device != "cpu" and there else "cpu"
+
+
+class Network:
+    """A torch network that embeds windows.
+
+    Parameters
+    ----------
+    net
+        Maps (n, channels, times) to (n, dim); put into evaluation mode and moved here.
+    device
+        ``cpu`` or ``cuda``.
+    """
+
+    def __init__(self, net: nn.Module, device: str) -> None:
+        net.eval()
+        self.net = (net.folded() if isinstance(net, NICE) else net).to(device).requires_grad_(False)
+        self.device = device
+
+    def embed(self, windows: Windows) -> Vectors:
+        """Vectors (n, dim) float32 of windows (n, channels, times) float32."""
+        # a buffer of known alignment: torch gives other last bits for another one
+        batch = torch.from_numpy(aligned_copy(windows)).to(self.device)
+        with torch.inference_mode(), _precision(self.device):
+            out = self.net(batch)
+        return np.ascontiguousarray(out.float().cpu().numpy())
+
+
+def limit_threads() -> None:
+    """One thread, deterministic kernels: what `exact` mode needs, and what scales by processes."""
+    torch.set_num_threads(1)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+
+
+def load_weights(net: nn.Module, arrays: dict[str, NDArray[Any]], what: str) -> None:
+    """Put arrays into a network, every one of them and no other.
+
+    Raises
+    ------
+    BundleError
+        A name or a shape differs.
+    """
+    wanted = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in arrays.items()}
+    if wanted != given:
+        odd = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))[0]
+        raise BundleError(
+            f"the weights do not fit {what}: '{odd}' is {given.get(odd, 'absent')} in the bundle and "
+            f"{wanted.get(odd, 'absent')} in the network; train the encoder again"
+        )
+    with torch.no_grad():
+        # copied into torch's own, aligned memory
+        for name, value in net.state_dict().items():
+            value.copy_(torch.from_numpy(np.array(arrays[name])))
+
+
+def state_arrays(net: nn.Module) -> dict[str, NDArray[Any]]:
+    """Arrays of a network's weights, for a bundle."""
+    return {name: value.detach().cpu().contiguous().numpy().copy() for name, value in net.state_dict().items()}
+
+
+def _precision(device: str) -> contextlib.AbstractContextManager[Any]:
+    if device == "cpu":
+        return contextlib.nullcontext()
+    bfloat = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast("cuda", dtype=torch.bfloat16 if bfloat else torch.float16)

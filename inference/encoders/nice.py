@@ -1,0 +1,137 @@
+"""``nice``: the convolutional encoder of NICE, and the same function folded for inference."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from inference.encoders.eegproject import projection
+
+
+class NICE(nn.Module):
+    """Temporal convolution, pooling, batch norm, ELU, spatial convolution, batch norm, ELU, 1 x 1, projection [1]_.
+
+    Parameters
+    ----------
+    n_channels, n_times
+        Shape of a window; it must hold ``kernel + pool`` - 1 samples or more.
+    dim
+        Length of the embedding.
+    filters
+        Temporal and spatial filters.
+    kernel, pool, stride
+        Samples of the temporal kernel, of the average pooling, and between pooled values.
+    dropout
+        Before the 1 x 1 convolution.
+    head_dropout
+        In the projection.
+
+    References
+    ----------
+    .. [1] Song et al. (2024), Decoding natural images from EEG for object recognition, ICLR.
+    """
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_times: int,
+        dim: int,
+        *,
+        filters: int = 40,
+        kernel: int = 25,
+        pool: int = 51,
+        stride: int = 5,
+        dropout: float = 0.5,
+        head_dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        steps = (n_times - kernel + 1 - pool) // stride + 1
+        if steps < 1:
+            raise ValueError(f"windows of {n_times} samples are too short, it needs {kernel + pool - 1} or more")
+        self.temporal = nn.Conv2d(1, filters, (1, kernel))
+        self.pool = nn.AvgPool2d((1, pool), (1, stride))
+        self.norm1 = nn.BatchNorm2d(filters)
+        self.spatial = nn.Conv2d(filters, filters, (n_channels, 1))
+        self.norm2 = nn.BatchNorm2d(filters)
+        self.dropout = nn.Dropout(dropout)
+        self.mix = nn.Conv2d(filters, filters, (1, 1))
+        self.project = projection(filters * steps, dim, head_dropout)
+        self.width, self.stride = pool, stride
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """Embeddings (n, dim) of windows (n, channels, times)."""
+        x = functional.elu(self.norm1(self.pool(self.temporal(windows[:, None]))))
+        x = self.dropout(functional.elu(self.norm2(self.spatial(x))))
+        # (n, filters, 1, steps) to (n, steps, filters): NICE's own order of features
+        y: torch.Tensor = self.project(self.mix(x).flatten(2).transpose(1, 2).flatten(1))
+        return y
+
+    @property
+    def first(self) -> nn.Linear:
+        """First layer of the projection."""
+        layer = self.project[0]
+        if not isinstance(layer, nn.Linear):
+            raise TypeError("the projection of NICE begins with a linear layer")
+        return layer
+
+    def folded(self) -> FoldedNICE:
+        """The same function in evaluation mode, with fewer operations."""
+        return FoldedNICE(self)
+
+
+class FoldedNICE(nn.Module):
+    """NICE for inference: what is linear in a row is one step.
+
+    Temporal convolution, pooling and batch norm become one strided convolution; the second batch norm goes into
+    the spatial filters, and the 1 x 1 convolution into the first linear layer of the projection.
+    """
+
+    temporal: torch.Tensor
+    temporal_bias: torch.Tensor
+    spatial: torch.Tensor
+    spatial_bias: torch.Tensor
+    linear: torch.Tensor
+    linear_bias: torch.Tensor
+
+    @torch.no_grad()
+    def __init__(self, net: NICE) -> None:
+        super().__init__()
+        self.stride = net.stride
+        scale, shift = _affine(net.norm1)
+        # averaging `pool` shifted copies of the signal is convolving with the mean of `pool` shifted kernels
+        shifts = [functional.pad(net.temporal.weight[:, 0, 0], (k, net.width - 1 - k)) for k in range(net.width)]
+        self.register_buffer("temporal", (torch.stack(shifts).mean(0) * scale[:, None])[:, None].contiguous())
+        self.register_buffer("temporal_bias", _bias(net.temporal) * scale + shift)
+        scale, shift = _affine(net.norm2)
+        spatial = net.spatial.weight[..., 0] * scale[:, None, None]  # (filters out, filters in, channels)
+        self.register_buffer("spatial", spatial.transpose(1, 2).flatten(1).contiguous())
+        self.register_buffer("spatial_bias", (_bias(net.spatial) * scale + shift)[:, None])
+        mix, linear = net.mix.weight[..., 0, 0], net.first
+        by_step = linear.weight.reshape(linear.out_features, -1, mix.shape[0])  # (dim, steps, filters)
+        # the features come out as (filters, steps) here, which saves a transposition
+        self.register_buffer("linear", (by_step @ mix).transpose(1, 2).flatten(1).contiguous())
+        self.register_buffer("linear_bias", linear.bias + (by_step @ _bias(net.mix)).sum(1))
+        self.rest = net.project[1:]
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """Embeddings (n, dim) of windows (n, channels, times)."""
+        n, channels, times = windows.shape
+        rows = windows.reshape(n * channels, 1, times)
+        x = functional.elu(functional.conv1d(rows, self.temporal, self.temporal_bias, self.stride))
+        x = functional.elu(torch.matmul(self.spatial, x.reshape(n, -1, x.shape[-1])) + self.spatial_bias)
+        y: torch.Tensor = self.rest(functional.linear(x.flatten(1), self.linear, self.linear_bias))
+        return y
+
+
+def _affine(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift (filters,) of a batch norm in evaluation mode."""
+    mean, var = norm.running_mean, norm.running_var
+    if mean is None or var is None:
+        raise ValueError("a batch norm without running statistics cannot be folded")
+    scale = norm.weight / torch.sqrt(var + norm.eps)
+    return scale, norm.bias - mean * scale
+
+
+def _bias(layer: nn.Conv2d) -> torch.Tensor:
+    return torch.zeros(layer.out_channels) if layer.bias is None else layer.bias

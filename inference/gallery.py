@@ -1,0 +1,213 @@
+"""Gallery bundles: items and their embeddings, written in one step, searched exactly."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import bundles
+from config.bundles import EncoderSpec, GallerySpec, Item
+from config.errors import BundleError
+from inference.bundle import replacing
+from inference.encoders.base import Vectors, unit_norm
+from inference.index import ExactIndex, Rows
+
+
+class Gallery:
+    """A gallery bundle in memory.
+
+    Parameters
+    ----------
+    spec
+        ``gallery.json``.
+    items
+        In the order of the vectors.
+    vectors
+        (n, dim) float32, unit norm.
+    """
+
+    def __init__(self, spec: GallerySpec, items: tuple[Item, ...], vectors: Vectors) -> None:
+        self.spec = spec
+        self.items = items
+        self.vectors = vectors
+        self.fingerprint = bundles.fingerprint(spec)
+        self.row_of = {item.id: row for row, item in enumerate(items)}
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Gallery:
+        """Gallery of a bundle folder, hashes, sizes and paths checked.
+
+        Raises
+        ------
+        BundleError
+            The bundle is missing, truncated, changed or foreign, or a picture's path leaves it.
+        """
+        folder = Path(folder)
+        spec = bundles.read_gallery_spec(folder)
+        items = bundles.read_items(folder, spec)
+        return cls(spec, items, unit_norm(bundles.read_vectors(folder, spec)))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @cached_property
+    def index(self) -> ExactIndex:
+        """Made at the first search."""
+        return ExactIndex(self.vectors)
+
+    def search(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+        """The ``k`` nearest items of each query, best first, equal ones by row.
+
+        Parameters
+        ----------
+        queries
+            (m, dim) float32, unit norm.
+        k
+            How many; no more than the gallery holds are given.
+
+        Returns
+        -------
+        Cosines (m, k) float32 and rows (m, k) int64.
+
+        Raises
+        ------
+        BundleError
+            The queries have another dimension.
+        """
+        if queries.ndim != 2 or queries.shape[1] != self.spec.dim:
+            raise BundleError(
+                f"queries of shape {queries.shape} do not fit gallery '{self.spec.space}' of {self.spec.dim}"
+            )
+        return self.index.search(queries, min(k, len(self)))
+
+    def cosines(self, queries: NDArray[Any]) -> Vectors:
+        """Cosines (m, n) float32 of queries (m, dim), unit norm, with every item: for calibration and evaluation."""
+        return np.asarray(queries @ self.vectors.T, dtype=np.float32)
+
+    def neighbours(self, item_id: str, k: int) -> list[tuple[Item, float]]:
+        """The ``k`` items nearest to an item, itself left out, with their cosines.
+
+        Raises
+        ------
+        BundleError
+            No item has that id.
+        """
+        row = self.row_of.get(item_id)
+        if row is None:
+            near = difflib.get_close_matches(item_id, self.row_of, n=3, cutoff=0.4)
+            hint = f"; nearest: {', '.join(repr(name) for name in near)}" if near else ""
+            raise BundleError(f"the gallery has no item '{item_id}'{hint}")
+        cosines, rows = self.search(self.vectors[row : row + 1], k + 1)
+        found = [(self.items[r], float(c)) for c, r in zip(cosines[0], rows[0], strict=True) if r != row]
+        return found[:k]
+
+
+def write_gallery(
+    folder: Path | str,
+    items: Sequence[Item],
+    vectors: NDArray[Any],
+    *,
+    space: str,
+    model: str,
+    pictures: Mapping[str, Path] | None = None,
+) -> GallerySpec:
+    """Write a gallery bundle in one step; a gallery that is there already is replaced.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    items, vectors
+        Items, and their embeddings (n, dim), of any norm but zero.
+    space, model
+        Name of the embedding space, and what made the embeddings.
+    pictures
+        Files to copy into the bundle: relative path, as in the items, to source.
+
+    Raises
+    ------
+    BundleError
+        Items and vectors do not fit, an id stands twice, a vector is zero or not finite, or a picture's path leaves
+        the folder.
+    """
+    from safetensors.numpy import save_file
+
+    folder, array = Path(folder), np.asarray(vectors)
+    _check(items, array)
+    with replacing(folder, bundles.GALLERY_JSON) as new:
+        for relative, source in (pictures or {}).items():
+            _copy(new, relative, source)
+        _refuse_outside(new, items)
+        _write_items(new / bundles.GALLERY_ITEMS, items)
+        save_file({"embeddings": unit_norm(array)}, new / bundles.GALLERY_VECTORS)
+        spec = GallerySpec(
+            space=space,
+            dim=array.shape[1],
+            model=model,
+            n_items=len(items),
+            items_sha256=bundles.file_sha256(new / bundles.GALLERY_ITEMS),
+            vectors_sha256=bundles.file_sha256(new / bundles.GALLERY_VECTORS),
+        )
+        (new / bundles.GALLERY_JSON).write_bytes(bundles.canonical(spec))
+    return spec
+
+
+def check_fit(encoder: EncoderSpec, gallery: GallerySpec) -> None:
+    """Whether an encoder's vectors can be looked up in a gallery.
+
+    Raises
+    ------
+    BundleError
+        Their embedding spaces or dimensions differ.
+    """
+    if (encoder.space, encoder.dim) != (gallery.space, gallery.dim):
+        raise BundleError(
+            f"the encoder gives vectors of space '{encoder.space}' ({encoder.dim}-d) but the gallery holds space "
+            f"'{gallery.space}' ({gallery.dim}-d); build the gallery in the encoder's space with `eegseek gallery "
+            "build`, or train the encoder against this gallery"
+        )
+
+
+def _check(items: Sequence[Item], vectors: NDArray[Any]) -> None:
+    if vectors.ndim != 2 or not len(items) or len(items) != len(vectors) or not vectors.shape[1]:
+        raise BundleError(f"{len(items)} items with embeddings of shape {vectors.shape}; expected one row an item")
+    if vectors.dtype.kind != "f":
+        raise BundleError(f"embeddings are {vectors.dtype}, expected floating point numbers")
+    seen: set[str] = set()
+    for item, vector in zip(items, vectors, strict=True):
+        if not item.id or item.id in seen:
+            raise BundleError(f"item id '{item.id}' is empty or stands twice; every item of a gallery needs its own")
+        seen.add(item.id)
+        if not np.isfinite(vector).all() or not np.any(vector):
+            raise BundleError(f"the embedding of item '{item.id}' is zero or not finite")
+
+
+def _refuse_outside(folder: Path, items: Sequence[Item]) -> None:
+    for item in items:
+        if item.picture and not (folder / item.picture).resolve().is_relative_to(folder.resolve()):
+            raise BundleError(f"picture path '{item.picture}' of item '{item.id}' leaves the gallery, which is refused")
+
+
+def _copy(folder: Path, relative: str, source: Path) -> None:
+    target = folder / relative
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise BundleError(f"picture path '{relative}' leaves the gallery, which is refused")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _write_items(path: Path, items: Sequence[Item]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{**item.model_dump(), "attributes": json.dumps(item.attributes, sort_keys=True)} for item in items]
+    schema = pa.schema([(name, pa.string()) for name in Item.model_fields])
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)

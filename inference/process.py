@@ -1,0 +1,229 @@
+"""The inference process: loads, warms up, says READY, then answers windows until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import FrameType
+
+import zmq
+
+from config.errors import EegseekError
+from config.settings import InferenceSettings, Settings
+from inference.due import WarmUps
+from inference.link import Link
+from inference.loading import load_decoder, replacement, versions
+from inference.worker import Decoder, Taken
+from wire import sockets
+from wire.clock import now
+from wire.endpoints import endpoints
+from wire.packets import Due, Failure, Heartbeat, Hello, Load, Packet, Ready, Stop, Window
+
+log = logging.getLogger("inference")
+FAREWELL_S = 1.0
+"""How long a leaving worker tries to hand over its last results."""
+
+
+class StopFlag:
+    """Set by SIGINT and SIGTERM; a handler does nothing else."""
+
+    def __init__(self) -> None:
+        self.set = False
+
+    def install(self) -> None:
+        """Handle the signals from here on."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.set = True
+
+
+def run(settings: Settings, name: str, spare: bool, stop: StopFlag) -> None:
+    """Load, warm up, and answer windows until told to stop.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    name
+        Of this worker, unique in the run.
+    spare
+        Warm, but only given windows while no other worker is alive.
+    stop
+        Ends the work when set.
+
+    Raises
+    ------
+    EegseekError
+        The bundles cannot be used, or the endpoint is not allowed.
+    """
+    endpoint = endpoints(settings.run.folder).work
+    decoder = load_decoder(settings.inference, name)
+    with zmq.Context() as context, sockets.make(context, zmq.DEALER) as socket, ThreadPoolExecutor(1) as loader:
+        # queue for living connections only: no pile of old heartbeats for a dispatcher that comes back
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.connect(endpoint)
+        link = Link(socket, name, os.getpid(), settings.dispatch.heartbeat_s, settings.dispatch.dead_s)
+        Worker(settings.inference, spare, stop, link, decoder, loader).work()
+        socket.setsockopt(zmq.LINGER, int(FAREWELL_S * 1000))
+
+
+class Worker:
+    """The loop of a worker.
+
+    Parameters
+    ----------
+    settings
+        Bundles and rules in use.
+    spare
+        As READY says it.
+    stop
+        Ends the loop when set.
+    link
+        To the dispatcher.
+    decoder
+        Warm.
+    loader
+        Runs what a Load asks for, while windows are still answered with the old bundles.
+    """
+
+    def __init__(
+        self,
+        settings: InferenceSettings,
+        spare: bool,
+        stop: StopFlag,
+        link: Link,
+        decoder: Decoder,
+        loader: ThreadPoolExecutor,
+    ) -> None:
+        self.settings = settings
+        self.spare = spare
+        self.stop = stop
+        self.link = link
+        self.decoder = decoder
+        self.loader = loader
+        self.warm_ups = WarmUps(0.0)
+        self.waiting: deque[Taken] = deque()
+        self.loads: deque[Load] = deque()
+        self.loading: tuple[InferenceSettings, Future[Decoder]] | None = None
+        self.last_reason = ""
+
+    def work(self) -> None:
+        """Answer windows until told to stop, then finish what is here."""
+        self._enter_service()
+        while not self.stop.set:
+            self._step()
+        self._leave()
+
+    def _step(self) -> None:
+        """Take in what came, do the most urgent thing, send what is due."""
+        if not self.waiting:
+            self.link.socket.poll(self._poll_ms(now()))
+        self._take_in()
+        if self.waiting:
+            self._answer()
+        elif self.warm_ups.take(now()):
+            self.warm_ups.took(self.decoder.warm())
+            self.link.counters["warm_ups"] += 1
+        self._change_bundles()
+        self.link.tend(now())
+
+    def _poll_ms(self, at: float) -> int:
+        waits = [self.link.wait_s(at), self.warm_ups.wait_s(at)]
+        return math.ceil(1000 * min(wait for wait in waits if wait is not None))
+
+    def _take_in(self) -> None:
+        at = now()
+        for packet in self.link.receive(at):
+            self._handle(packet, at)
+
+    def _handle(self, packet: Packet, at: float) -> None:
+        match packet:
+            case Window():
+                self.waiting.append(Taken(packet, at))
+                self.link.counters["windows"] += 1
+            case Due():
+                self.warm_ups.add(packet.due_s)
+            case Hello():
+                self.link.greet()
+            case Load():
+                self.loads.append(packet)
+            case Stop():
+                self.stop.set = True
+            case Heartbeat():
+                pass  # hearing it was all
+            case _:
+                self.link.counters["malformed"] += 1
+
+    def _answer(self) -> None:
+        batch = [self.waiting.popleft() for _ in range(min(self.decoder.limit, len(self.waiting)))]
+        for packet in self.decoder.answer(batch):
+            if isinstance(packet, Failure):
+                self.link.counters["failures"] += 1
+                if packet.reason != self.last_reason:  # one line, not one a window
+                    self.last_reason = packet.reason
+                    log.warning("window %d failed: %s", packet.sequence, packet.reason)
+            else:
+                self.link.counters["results"] += 1
+            self.link.post(packet)
+
+    def _change_bundles(self) -> None:
+        """One Load after the other, in a thread."""
+        if self.loading is not None and self.loading[1].done():
+            settings, future = self.loading
+            self.loading = None
+            self._adopt(settings, future)
+        if self.loading is None and self.loads:
+            load = self.loads.popleft()
+            update = {key: value for key, value in load.model_dump().items() if value}
+            wanted = self.settings.model_copy(update=update)
+            self.loading = wanted, self.loader.submit(replacement, wanted, self.decoder)
+
+    def _adopt(self, settings: InferenceSettings, future: Future[Decoder]) -> None:
+        try:
+            self.decoder = future.result()
+        except EegseekError as error:
+            log.warning("kept the old bundles: %s", error)
+            self.link.counters["loads_refused"] += 1
+            self.link.state = "degraded"
+            self.link.beat(now())
+            return
+        self.settings = settings
+        self.link.counters["loads"] += 1
+        self.link.state = "connected"
+        self._enter_service()
+
+    def _enter_service(self) -> None:
+        # hot here; after a pause it takes about twice as long
+        self.warm_ups = WarmUps(2 * self.decoder.warm())
+        encoder = self.decoder.encoder
+        self.link.announce(
+            Ready(
+                worker=self.link.name,
+                pid=self.link.pid,
+                encoder=encoder.fingerprint,
+                gallery=self.decoder.gallery.fingerprint,
+                credit=self.decoder.credit,
+                spare=self.spare,
+                device=encoder.device,
+                versions=versions(),
+            )
+        )
+
+    def _leave(self) -> None:
+        """Finish what is here, hand it over, say goodbye."""
+        self._take_in()
+        while self.waiting:
+            self._answer()
+            self.link.tend(now())
+        until = now() + FAREWELL_S
+        while not self.link.idle and now() < until:
+            self.link.socket.poll(10, zmq.POLLOUT)
+            self.link.tend(now())
+        self.link.state = "stopped"
+        self.link.beat(now())

@@ -1,0 +1,38 @@
+"""What the supervisor does with a child that ends, hangs or never starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.settings import RunSettings
+from eegseek.children import Child, verdict
+
+LIMITS = RunSettings(start_s=10, hung_s=5, restarts=2)
+
+
+def child(role: str = "inference", heard_s: float | None = 100.0, restarts: int = 0) -> Child:
+    return Child("c", role, started_s=95.0, heard_s=heard_s, restarts=restarts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("who", "returncode", "now_s", "action"),
+    [
+        (child(), None, 104.0, "go_on"),
+        (child(), None, 105.5, "kill_and_restart"),
+        (child(restarts=2), None, 105.5, "give_up"),
+        (child(heard_s=None), None, 104.0, "go_on"),
+        (child(heard_s=None), None, 105.5, "give_up"),
+        (child(), 0, 100.0, "finished"),
+        (child(), 1, 100.0, "give_up"),
+        (child(), 2, 100.0, "give_up"),
+        (child(), -9, 100.0, "restart"),
+        (child(restarts=2), -9, 100.0, "give_up"),
+        (child(), 134, 100.0, "restart"),
+        (child("source", None), None, 1e6, "go_on"),
+        (child("source"), -9, 100.0, "give_up"),
+    ],
+)
+def test_verdict(who: Child, returncode: int | None, now_s: float, action: str) -> None:
+    got, why = verdict(who, returncode, now_s, LIMITS)
+    assert got == action
+    assert bool(why) == (action != "go_on")

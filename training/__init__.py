@@ -1,0 +1,1 @@
+"""Fitting and scoring decoders on windows cut by the very chain that runs live."""

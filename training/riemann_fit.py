@@ -1,0 +1,103 @@
+"""Fits ``riemann`` in closed form; its ridge penalty is chosen by inner splits of the training data only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from inference.encoders.base import Vectors, unit_norm
+from inference.encoders.riemann import Riemann
+from training import metrics, targets
+from training.epochs import Progress, Trials, silent
+from training.split import Split
+
+ALPHAS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""Ridge penalties tried."""
+MOST_FILTERS = 4
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the inner splits said.
+
+    Attributes
+    ----------
+    parameters
+        Of the best.
+    criterion
+        ``auc`` between two items, ``mrr`` among more.
+    tried
+        Mean score over the inner splits for each penalty.
+    """
+
+    parameters: dict[str, Any]
+    criterion: str
+    tried: dict[float, float]
+
+
+def defaults(n_channels: int, n_classes: int) -> dict[str, Any]:
+    """Parameters before any choice.
+
+    As many xDAWN filters a class as keep the stacked, filtered signals linearly independent; shrunk covariances; and
+    tangent features at their own scale, so that the ridge shrinks the weak ones most.
+    """
+    filters = max(1, min(MOST_FILTERS, n_channels // n_classes))
+    return {"nfilter": filters, "estimator": "lwf", "standardise": False}
+
+
+def fit(trials: Trials, vectors: Vectors, parameters: dict[str, Any], seed: int) -> Riemann:
+    """Encoder fitted to all of the given trials."""
+    model = Riemann(parameters)
+    return model.fit(trials.windows, targets.of_rows(vectors, trials.rows), targets.classes(vectors, trials.rows, seed))
+
+
+def choose(
+    trials: Trials,
+    vectors: Vectors,
+    given: dict[str, Any],
+    splits: Sequence[Split],
+    seed: int,
+    progress: Progress = silent,
+) -> Chosen:
+    """Parameters for the trials; a penalty that is given is kept.
+
+    Parameters
+    ----------
+    trials
+        Training data.
+    vectors
+        (items, dim) of the gallery, unit norm.
+    given
+        Parameters that are not to be chosen.
+    splits
+        Inner splits; with none of them the first penalty near the middle is taken.
+    seed
+        Of the clustering of many items into classes.
+    progress
+        Told after each penalty.
+    """
+    n_classes = len(np.unique(targets.classes(vectors, trials.rows, seed)))
+    base = {**defaults(len(trials.channels), n_classes), **given}
+    alphas = [float(given["alpha"])] if "alpha" in given else list(ALPHAS)
+    if not splits:
+        return Chosen({**base, "alpha": alphas[len(alphas) // 2]}, "none", {})
+    scores: dict[float, float] = {}
+    criterion = ""
+    for done, alpha in enumerate(alphas):
+        progress("choosing the penalty", done, len(alphas))
+        inner = [_score(trials, vectors, {**base, "alpha": alpha}, split, seed) for split in splits]
+        criterion = inner[0][0]
+        scores[alpha] = float(np.mean([value for _, value in inner]))
+    progress("choosing the penalty", len(alphas), len(alphas))
+    return Chosen({**base, "alpha": max(scores, key=lambda a: scores[a])}, criterion, scores)
+
+
+def _score(trials: Trials, vectors: Vectors, parameters: dict[str, Any], split: Split, seed: int) -> tuple[str, float]:
+    """Score of held-out trials among the items held out (by stimulus) or all items shown (by recording)."""
+    model = fit(trials.take(split.train), vectors, parameters, seed)
+    held = trials.take(split.held)
+    shown, truth = np.unique(held.rows, return_inverse=True)
+    return metrics.headline(unit_norm(model.embed(held.windows)) @ vectors[shown].T, truth)

@@ -1,0 +1,110 @@
+"""Scores with chance and interval, the same for validation, evaluation and live answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.encoders.base import Vectors
+from training import bootstrap, calibrate, metrics
+
+Unit = Literal["auto", "subjects", "stimuli", "runs"]
+Units = dict[str, NDArray[np.int64]]
+FEWEST = {"subjects": 5, "stimuli": 10, "runs": bootstrap.FEWEST}
+"""Units needed before ``auto`` chooses one, in this order."""
+Statistic = Callable[[NDArray[np.float64]], float]
+SCORES: dict[str, Statistic] = {
+    "top1": lambda ranks: float(np.mean(metrics.top(1)(ranks))),
+    "top5": lambda ranks: float(np.mean(metrics.top(5)(ranks))),
+    "mrr": lambda ranks: float(np.mean(metrics.reciprocal(ranks))),
+    "median_rank": lambda ranks: float(np.median(ranks)),
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Answers to score.
+
+    Attributes
+    ----------
+    cosines
+        (n, items).
+    truth
+        (n,), column of the true item.
+    units
+        Unit of each answer, by kind of unit: ``subjects``, ``stimuli``, ``runs``.
+    """
+
+    cosines: NDArray[Any]
+    truth: NDArray[np.int64]
+    units: Units
+
+
+def choose_unit(units: Units, wanted: Unit) -> str | None:
+    """What is resampled: the wanted kind, or the first of subjects, stimuli and runs of which there are enough."""
+    if wanted != "auto":
+        return wanted
+    return next((name for name, few in FEWEST.items() if len(np.unique(units[name])) >= few), None)
+
+
+def table(scored: Scored, unit: str | None, *, draws: int = 1000, seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Each score with ``value``, ``chance``, ``low`` and ``high`` (None where no interval can be given).
+
+    ``auc``, between two items, is the mean over runs of the area within a run, so that a shift between runs is not
+    taken for skill.
+    """
+    rank = metrics.ranks(scored.cosines, scored.truth)
+    guess = metrics.chance(scored.cosines.shape[1])
+    statistics = {name: _of_ranks(score, rank) for name, score in SCORES.items()}
+    if scored.cosines.shape[1] <= 5:
+        del statistics["top5"]  # always right
+    if scored.cosines.shape[1] == 2 and len(np.unique(scored.truth)) == 2:
+        statistics["auc"] = lambda index: _mean_auc(scored, index)
+    everything = np.arange(len(rank))
+    found = {}
+    for name, statistic in statistics.items():
+        bounds = bootstrap.interval(statistic, scored.units[unit], draws=draws, seed=seed) if unit else None
+        low, high = bounds or (None, None)
+        found[name] = {"value": statistic(everything), "chance": guess[name], "low": low, "high": high}
+    return found
+
+
+def _of_ranks(score: Statistic, rank: NDArray[np.float64]) -> Callable[[NDArray[np.int64]], float]:
+    return lambda index: score(rank[index])
+
+
+def run_aucs(scored: Scored) -> dict[int, float]:
+    """Area within each run."""
+    runs = scored.units["runs"]
+    return {int(run): _auc(scored, np.flatnonzero(runs == run)) for run in np.unique(runs)}
+
+
+def held_out(folds: Sequence[calibrate.HeldOut], vectors: Vectors, seed: int) -> dict[str, Any]:
+    """Scores of held-out single trials, for the bundle."""
+    given = calibrate.answers(folds, vectors, 1, seed)
+    units = {"runs": given.fold, "stimuli": given.truth, "subjects": np.zeros_like(given.truth)}
+    found = table(Scored(given.cosines, given.truth, units), None)
+    return {
+        "single_trial": {name: {"value": s["value"], "chance": s["chance"]} for name, s in found.items()},
+        "answers": len(given.truth),
+        "items": given.cosines.shape[1],
+        "held_out": "validation data, which also chose when to stop or the penalty: a little optimistic",
+    }
+
+
+def _mean_auc(scored: Scored, index: NDArray[np.int64]) -> float:
+    """Mean of the areas within runs; a run drawn twice counts twice."""
+    runs = scored.units["runs"][index]
+    names, sizes = np.unique(runs, return_counts=True)
+    areas = np.array([_auc(scored, index[runs == name]) for name in names])
+    weight = sizes / np.array([np.count_nonzero(scored.units["runs"] == name) for name in names])
+    known = np.isfinite(areas)
+    return float(np.average(areas[known], weights=weight[known])) if known.any() else float("nan")
+
+
+def _auc(scored: Scored, index: NDArray[np.int64]) -> float:
+    return metrics.auc(metrics.contrast(scored.cosines[index]), scored.truth[index] == 1)
