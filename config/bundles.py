@@ -20,7 +20,9 @@ from config.errors import BundleError
 Model = TypeVar("Model", bound=Frozen)
 MAX_JSON_BYTES = 16 << 20
 ENCODER_JSON, ENCODER_WEIGHTS = "encoder.json", "model.safetensors"
+ADAPTER_WEIGHTS = "adapter.safetensors"
 GALLERY_JSON, GALLERY_ITEMS, GALLERY_VECTORS = "gallery.json", "items.parquet", "embeddings.safetensors"
+GALLERY_FEATURES = "features.safetensors"
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -35,13 +37,32 @@ class Calibration(Frozen):
     """Expected calibration error of the top-1 probability."""
     n_stimuli: PositiveInt
     gallery_size: PositiveInt
+    window_end_s: float | None = None
+    """End of the windows that it was fitted on, seconds after the onset; None: the encoder's own."""
 
 
 class Normalisation(Frozen):
-    """Per-channel scaling applied before the encoder: (x - mean) / scale, µV."""
+    """Scaling applied before the encoder: whitening @ ((x - mean) / scale), µV."""
 
     mean_uv: tuple[float, ...]
     scale_uv: tuple[PositiveFloat, ...]
+    whitening: tuple[tuple[float, ...], ...] | None = None
+    """A fixed channels x channels matrix (multivariate noise normalisation), fitted on training data only."""
+
+
+class AdapterSpec(Frozen):
+    """How a gallery's items are mapped into the encoder's own space, learned together with the encoder."""
+
+    space: str
+    """Of the gallery that it starts from."""
+    dim: PositiveInt
+    """Of the features that it takes."""
+    features: str = "embeddings"
+    """The gallery's embeddings, or the name of one of its feature sets."""
+    variants: tuple[str, ...] = ()
+    """Of the feature set, in the order of the weights."""
+    parameters: dict[str, Any] = {}
+    weights_sha256: SHA256
 
 
 class EncoderSpec(Frozen):
@@ -61,6 +82,8 @@ class EncoderSpec(Frozen):
     space: str
     """Embedding space; the gallery's must be the same."""
     dim: PositiveInt
+    adapter: AdapterSpec | None = None
+    """Maps a gallery into ``space``, where it was trained with one."""
     calibration: tuple[Calibration, ...] = ()
     causal: bool = True
     """False where it was trained on files filtered without causality: a live run warns."""
@@ -80,7 +103,18 @@ class EncoderSpec(Frozen):
         norm = self.normalisation
         if norm and not len(norm.mean_uv) == len(norm.scale_uv) == len(self.channels):
             raise ValueError("normalisation must have one value a channel")
+        if norm and norm.whitening and {len(norm.whitening), *map(len, norm.whitening)} != {len(self.channels)}:
+            raise ValueError("whitening must be a channels x channels matrix")
         return self
+
+
+class FeatureSet(Frozen):
+    """Further features of every item, in several variants: layers of a vision model, or blurs of the picture."""
+
+    name: str
+    """Such as ``layers`` or ``blurs``."""
+    variants: tuple[str, ...]
+    dim: PositiveInt
 
 
 class GallerySpec(Frozen):
@@ -97,6 +131,8 @@ class GallerySpec(Frozen):
     n_items: PositiveInt
     items_sha256: SHA256
     vectors_sha256: SHA256
+    features: tuple[FeatureSet, ...] = ()
+    features_sha256: SHA256 | None = None
 
 
 class Item(Frozen):
@@ -178,6 +214,8 @@ def read_encoder_spec(folder: Path) -> EncoderSpec:
     path = folder / ENCODER_JSON
     spec = parse(EncoderSpec, read_json(path, "description of an encoder bundle"), path, "encoder bundle")
     _check_hash(folder / ENCODER_WEIGHTS, spec.weights_sha256, "encoder bundle")
+    if spec.adapter:
+        _check_hash(folder / ADAPTER_WEIGHTS, spec.adapter.weights_sha256, "encoder bundle")
     return spec
 
 
@@ -187,6 +225,8 @@ def read_gallery_spec(folder: Path) -> GallerySpec:
     spec = parse(GallerySpec, read_json(path, "description of a gallery bundle"), path, "gallery bundle")
     _check_hash(folder / GALLERY_ITEMS, spec.items_sha256, "gallery bundle")
     _check_hash(folder / GALLERY_VECTORS, spec.vectors_sha256, "gallery bundle")
+    if spec.features_sha256:
+        _check_hash(folder / GALLERY_FEATURES, spec.features_sha256, "gallery bundle")
     return spec
 
 
@@ -228,6 +268,21 @@ def read_vectors(folder: Path, spec: GallerySpec) -> NDArray[np.float32]:
     if not np.isfinite(vectors).all():
         raise BundleError(f"'{folder}' holds non-finite embeddings; build the gallery again")
     return vectors
+
+
+def read_features(folder: Path, spec: GallerySpec, name: str) -> NDArray[Any]:
+    """A feature set of a gallery: (n_items, variants, dim), floating point."""
+    known = {features.name: features for features in spec.features}
+    if name not in known:
+        has = ", ".join(known) or "none"
+        raise BundleError(
+            f"gallery '{folder}' has no feature set '{name}' (it has: {has}); build it with --layers or --blur"
+        )
+    wanted = (spec.n_items, len(known[name].variants), known[name].dim)
+    array = read_arrays(folder / GALLERY_FEATURES).get(name)
+    if array is None or array.shape != wanted or array.dtype.kind != "f":
+        raise BundleError(f"'{folder}' holds features '{name}' of another shape than gallery.json says, {wanted}")
+    return array
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -83,7 +83,10 @@ class LoadedEncoder:
             return out
         mean, scale = self._scaling
         np.subtract(windows, mean, out=out)
-        return np.divide(out, scale, out=out)
+        np.divide(out, scale, out=out)
+        if self._whitening is not None:
+            out[...] = self._whitening @ out
+        return out
 
     @cached_property
     def _scaling(self) -> tuple[Windows, Windows] | None:
@@ -92,6 +95,12 @@ class LoadedEncoder:
         if norm is None:
             return None
         return np.array(norm.mean_uv, np.float32)[:, None], np.array(norm.scale_uv, np.float32)[:, None]
+
+    @cached_property
+    def _whitening(self) -> NDArray[np.float32] | None:
+        """(channels, channels)."""
+        norm = self.spec.normalisation
+        return np.array(norm.whitening, np.float32) if norm and norm.whitening else None
 
 
 def load_encoder(folder: Path | str, device: str = "auto") -> LoadedEncoder:
@@ -198,7 +207,7 @@ def _swap(new: Path, folder: Path) -> None:
 
 def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str) -> tuple[Encoder, str]:
     if not registry.is_network(spec.architecture):
-        return _restore_riemann(spec, arrays), "cpu"
+        return _restore_closed_form(spec, arrays), "cpu"
     from inference.encoders import network
 
     device = network.pick_device(device)
@@ -214,14 +223,13 @@ def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str) ->
     return network.Network(net, device), device
 
 
-def _restore_riemann(spec: EncoderSpec, arrays: dict[str, NDArray[Any]]) -> Encoder:
-    from inference.encoders.riemann import Riemann
-
-    model = Riemann.from_arrays(spec.parameters, arrays)
-    channels, times, dim = arrays["filters"].shape[1], arrays["prototypes"].shape[1], len(arrays["bias"])
-    if (channels, times, dim) != (len(spec.channels), spec.window.n_times, spec.dim):
+def _restore_closed_form(spec: EncoderSpec, arrays: dict[str, NDArray[Any]]) -> Encoder:
+    model = registry.closed_form(spec.architecture).from_arrays(spec.parameters, arrays)
+    wanted = (len(spec.channels), spec.window.n_times, spec.dim)
+    if model.shape != wanted:
         raise BundleError(
-            f"the weights of 'riemann' are for {channels} channels x {times} times -> {dim}, encoder.json says "
-            f"{len(spec.channels)} x {spec.window.n_times} -> {spec.dim}; train the encoder again"
+            f"the weights of '{spec.architecture}' are for (channels, times, dim) {model.shape}, encoder.json says "
+            f"{wanted}; train the encoder again"
         )
-    return model
+    encoder: Encoder = model
+    return encoder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,31 +10,13 @@ import numpy as np
 from inference.encoders.base import Vectors, unit_norm
 from inference.encoders.riemann import Riemann
 from training import metrics, targets
+from training.closed_form import Chosen
 from training.epochs import Progress, Trials, silent
 from training.split import Split
 
 ALPHAS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Ridge penalties tried."""
 MOST_FILTERS = 4
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What the inner splits said.
-
-    Attributes
-    ----------
-    parameters
-        Of the best.
-    criterion
-        ``auc`` between two items, ``mrr`` among more.
-    tried
-        Mean score over the inner splits for each penalty.
-    """
-
-    parameters: dict[str, Any]
-    criterion: str
-    tried: dict[float, float]
 
 
 def defaults(n_channels: int, n_classes: int) -> dict[str, Any]:
@@ -92,7 +73,11 @@ def choose(
         criterion = inner[0][0]
         scores[alpha] = float(np.mean([value for _, value in inner]))
     progress("choosing the penalty", len(alphas), len(alphas))
-    return Chosen({**base, "alpha": max(scores, key=lambda a: scores[a])}, criterion, scores)
+    return Chosen(
+        {**base, "alpha": max(scores, key=lambda a: scores[a])},
+        criterion,
+        {f"alpha={a:g}": score for a, score in scores.items()},
+    )
 
 
 def _score(trials: Trials, vectors: Vectors, parameters: dict[str, Any], split: Split, seed: int) -> tuple[str, float]:

@@ -17,7 +17,8 @@ from config.errors import RecordingError
 from inference.bundle import LoadedEncoder, write_encoder
 from inference.encoders import registry
 from inference.encoders.base import Encoder
-from training import calibrate, riemann_fit, scoring, split
+from training import calibrate, scoring, split
+from training.closed_form import recipe
 from training.epochs import Progress, Trials, gather, silent
 from training.examples import examples, normalisation_of
 from training.request import TrainRequest as TrainRequest
@@ -71,7 +72,7 @@ class _Training:
         check_request(self.request)
         network = registry.is_network(self.request.encoder)
         _check_enough(self.trials)
-        outcome = self.network() if network else self.riemann()
+        outcome = self.network() if network else self.closed_form()
         vectors, seed = self.request.gallery.vectors, self.request.seed
         fields = self.fields(outcome.parameters, outcome.normalisation)
         if outcome.held:
@@ -92,24 +93,23 @@ class _Training:
         wanted = self.request.validation
         return None if wanted == "none" else split.choose(self.trials, wanted)
 
-    def riemann(self) -> Outcome:
+    def closed_form(self) -> Outcome:
         """Choose by inner splits, keep their held-out answers, fit to everything."""
         r, trials, vectors = self.request, self.trials, self.request.gallery.vectors
+        method = recipe(r.encoder)
         inner = split.folds(trials, self.kind, INNER_FOLDS, r.seed) if self.kind else []
-        chosen = riemann_fit.choose(trials, vectors, r.parameters, inner, r.seed, self.progress)
+        chosen = method.choose(trials, vectors, r.parameters, inner, r.seed, self.progress)
         held = []
         for part in inner:
-            model = riemann_fit.fit(trials.take(part.train), vectors, chosen.parameters, r.seed)
-            encode = self.loaded(model, chosen.parameters, None, "cpu").encode
-            held.append(calibrate.HeldOut(encode, trials.take(part.held), np.arange(len(r.gallery))))
-        model = riemann_fit.fit(trials, vectors, chosen.parameters, r.seed)
-        parameters = model.parameters.model_dump()
+            model = method.fit(trials.take(part.train), vectors, chosen.parameters, r.seed)
+            held.append(self.held_out(part, self.loaded(model, chosen.parameters, None, "cpu").encode))
+        model = method.fit(trials, vectors, chosen.parameters, r.seed)
         record = {
             "chosen_by": chosen.criterion,
-            "tried": [{"alpha": alpha, "score": score} for alpha, score in chosen.tried.items()],
+            "tried": [{"choice": choice, "score": score} for choice, score in chosen.tried.items()],
             "validation": {"kind": self.kind, "folds": len(inner)},
         }
-        return Outcome(dict(model.arrays()), parameters, None, held, record)
+        return Outcome(dict(model.arrays()), model.parameters.model_dump(), None, held, record)
 
     def network(self) -> Outcome:
         """Fit with one split; the pass to keep is chosen on its held-out side."""

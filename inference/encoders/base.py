@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from config.chain import Frozen
+
 ALIGNMENT = 64
 """Bytes. torch and FAISS give other last bits for another buffer alignment, so every input is copied to one."""
 
@@ -22,6 +24,38 @@ class Encoder(Protocol):
 
     def embed(self, windows: Windows) -> Vectors:
         """Vectors (n, dim) float32, any norm, of normalised windows (n, channels, times) float32."""
+        ...
+
+
+class ClosedForm(Encoder, Protocol):
+    """An encoder that is fitted without gradients, on the CPU.
+
+    Attributes
+    ----------
+    parameters
+        All of its options, defaults included.
+    """
+
+    parameters: Frozen
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, times, dim) of the weights."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Weights, for a bundle."""
+        ...
+
+    @classmethod
+    def from_arrays(cls, parameters: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ClosedForm:
+        """The encoder of a bundle.
+
+        Raises
+        ------
+        BundleError
+            A parameter or an array is missing or wrong.
+        """
         ...
 
 

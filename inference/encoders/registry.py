@@ -12,13 +12,16 @@ from config.errors import BundleError
 if TYPE_CHECKING:
     from torch import nn
 
+    from inference.encoders.base import ClosedForm
+
 NETWORKS = {
     "eegproject": ("inference.encoders.eegproject", "EEGProject"),
     "spatial_mlp": ("inference.encoders.spatial_mlp", "SpatialMLP"),
     "nice": ("inference.encoders.nice", "NICE"),
 }
 """Name to module and class, made from (channels, times, dim, **parameters)."""
-CLOSED_FORM = ("riemann",)
+CLOSED_FORM = {"riemann": ("inference.encoders.riemann", "Riemann")}
+"""Name to module and class: fitted without gradients (see `base.ClosedForm`)."""
 BRAINDECODE = "braindecode:"
 MAX_VALUES = 1 << 28
 """Largest channels x times, or dim, that is believed."""
@@ -44,6 +47,13 @@ def is_network(architecture: str) -> bool:
     near = difflib.get_close_matches(architecture, [*NETWORKS, *CLOSED_FORM], n=1, cutoff=0.4)
     hint = f" (did you mean '{near[0]}'?)" if near else ""
     raise BundleError(f"unknown encoder '{architecture}'{hint}; known: {', '.join(names())}")
+
+
+def closed_form(architecture: str) -> type[ClosedForm]:
+    """Class of an encoder that is fitted in closed form."""
+    module, name = CLOSED_FORM[architecture]
+    cls: type[ClosedForm] = getattr(importlib.import_module(module), name)
+    return cls
 
 
 def build(
@@ -78,7 +88,7 @@ def build(
         The name or a parameter is unknown, or the encoder cannot be made with these sizes.
     """
     if not is_network(architecture):
-        raise BundleError(f"'{architecture}' is no network; fit it with inference.encoders.riemann.Riemann")
+        raise BundleError(f"'{architecture}' is no network: it is fitted in closed form")
     if max(len(channels) * times, dim) > MAX_VALUES:
         raise BundleError(f"'{architecture}' is asked for {len(channels)} x {times} -> {dim}, larger than any encoder")
     options = parameters or {}

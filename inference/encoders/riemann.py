@@ -93,6 +93,12 @@ class Riemann:
         self._arrays |= {"weights": weights, "bias": bias}
         return self
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, times, dim) of the weights."""
+        a = self._arrays
+        return a["filters"].shape[1], a["prototypes"].shape[1], len(a["bias"])
+
     def embed(self, windows: Windows) -> Vectors:
         """Vectors (n, dim) float32 of windows (n, channels, times)."""
         x = np.asarray(windows, np.float64)

@@ -87,7 +87,9 @@ class Acquisition:
 
     def up(self, segment: int = 0) -> None:
         """Wait until the display hears a segment, the worker silent: one that beats is given windows at once."""
-        until(lambda: self.display.status is not None and self.display.status.segment == segment, self.display, limit_s=60)
+        until(
+            lambda: self.display.status is not None and self.display.status.segment == segment, self.display, limit_s=60
+        )
 
     def exited(self) -> tuple[int, str]:
         """Exit code and standard error."""

@@ -84,7 +84,7 @@ def test_riemann_finds_two_categories_in_an_unseen_run(two: Gallery, tmp_path: P
 
 def test_the_penalty_is_chosen_by_inner_splits(two: Gallery, tmp_path: Path) -> None:
     spec = train(riemann(two, tmp_path / "bundle", epochs=runs(two, signal=0.3)))
-    tried = {entry["alpha"]: entry["score"] for entry in spec.training["tried"]}
+    tried = {float(entry["choice"].removeprefix("alpha=")): entry["score"] for entry in spec.training["tried"]}
     assert spec.parameters["alpha"] == max(tried, key=lambda alpha: tried[alpha])
     assert len(tried) == 6 and spec.training["validation"] == {"kind": "recording", "folds": 3}
     fixed = train(riemann(two, tmp_path / "bundle", parameters={"alpha": 7.0}))
