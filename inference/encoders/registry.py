@@ -88,7 +88,7 @@ def build(
         The name or a parameter is unknown, or the encoder cannot be made with these sizes.
     """
     if not is_network(architecture):
-        raise BundleError(f"'{architecture}' is no network: it is fitted in closed form")
+        raise BundleError(f"'{architecture}' is no network; it is fitted in closed form")
     if max(len(channels) * times, dim) > MAX_VALUES:
         raise BundleError(f"'{architecture}' is asked for {len(channels)} x {times} -> {dim}, larger than any encoder")
     options = parameters or {}

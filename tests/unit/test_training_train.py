@@ -174,7 +174,8 @@ def test_without_validation_nothing_is_claimed(many: Gallery, tmp_path: Path) ->
 def test_many_items_for_riemann_are_grouped(many: Gallery, tmp_path: Path) -> None:
     made = (epochs(many, repeated(IDS, 4), signal=2.0),)
     spec = train(riemann(many, tmp_path / "bundle", epochs=made))
-    assert spec.training["chosen_by"] == "mrr" and spec.scores["items"] == len(IDS)
+    assert spec.training["chosen_by"] == "mrr"
+    assert spec.scores["items"] == len(IDS) // 6  # each fold tells only those held out apart
 
 
 def test_one_class_only(two: Gallery, tmp_path: Path) -> None:
