@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from acquisition.asr import Asr
 from config.chain import ChainSettings
 from config.errors import SettingsError
 
@@ -18,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 class Chain:
-    """Reference, selection, notches, high-pass, low-pass, in this order, as second-order sections in float64.
+    """Reference, selection, notches, high-pass, low-pass as second-order sections in float64, and ASR, in this order.
 
     The filters start in the steady state of the first sample of each channel, so a constant offset makes no transient.
     A non-finite sample is replaced, for the filters only, by the channel's last finite one (zero before there is one).
@@ -36,7 +37,8 @@ class Chain:
     Raises
     ------
     SettingsError
-        A channel is not there or named twice, or a frequency does not lie below half the source rate.
+        A channel is not there or named twice, a frequency does not lie below half the source rate, or ASR was
+        calibrated for something else.
     """
 
     def __init__(self, settings: ChainSettings, rate_hz: float, source_channels: tuple[str, ...]) -> None:
@@ -49,7 +51,9 @@ class Chain:
         self._take_all = self.used == tuple(source_channels)
         self._reference = _reference_rows(settings, self.channels, self.used)
         self._sos = sections(settings, rate_hz)
-        self.settling_s = settling_s(self._sos, rate_hz)
+        # without look-ahead it delays nothing, but it needs a whole window before it can act
+        self._asr = None if settings.asr is None else Asr(settings.asr, self.channels, rate_hz)
+        self.settling_s = settling_s(self._sos, rate_hz) + (self._asr.window_s if self._asr else 0.0)
         self.group_delay_s = group_delay_s(self._sos, rate_hz)
         self._zi = signal.sosfilt_zi(self._sos) if len(self._sos) else np.zeros((0, 2))
         self.reset()
@@ -60,6 +64,8 @@ class Chain:
         self._held = np.zeros(len(self.used))
         # kept channels that have had no finite sample yet; None once there are none
         self._waiting: NDArray[np.bool_] | None = np.ones(len(self.channels), dtype=bool)
+        if self._asr is not None:
+            self._asr.reset()
 
     def select(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Rows that the chain needs: kept channels, then further reference channels.
@@ -104,6 +110,8 @@ class Chain:
             kept = self._start(kept, finite[: len(self.channels)], self._waiting)
         elif len(self._sos):
             kept = self._run(kept)
+        if self._asr is not None:
+            kept = self._asr.process(kept)
         return kept, None if whole else np.asarray(~finite.all(axis=0))
 
     def process(self, samples: NDArray[np.float32]) -> Array:

@@ -1,4 +1,4 @@
-"""One recording through the real thing: LSL outlets, acquisition, ZeroMQ, inference; each its own process."""
+"""One recording through the real thing: LSL outlets or a direct source, acquisition, ZeroMQ, inference as processes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import zmq
 from benchmarks.processes import Processes
 from config.errors import ProcessError
 from config.settings import (
+    DispatchSettings,
     InferenceSettings,
     LslSource,
     RecordingSource,
@@ -58,10 +59,11 @@ def replay_live(
     gallery: Path,
     folder: Path,
     *,
+    direct: bool = False,
     told: Told | None = None,
     stop: threading.Event | None = None,
 ) -> Replayed:
-    """Play a recording at real time through LSL and all processes, and collect the answers.
+    """Play a recording through all processes, and collect the answers.
 
     Parameters
     ----------
@@ -71,6 +73,8 @@ def replay_live(
         Folders of the bundles.
     folder
         For the session with its journal, and for logs.
+    direct
+        Straight into the pipeline, as fast as it goes; else at real time through LSL outlets.
     told
         Told how many stimuli have been answered, rejected or missed, as they are.
     stop
@@ -84,9 +88,11 @@ def replay_live(
     name = f"replay-{uuid.uuid4().hex[:12]}"
     # a path of its own: those of ipc sockets must be short
     with tempfile.TemporaryDirectory(prefix="eegseek-") as run, Processes(folder / "logs") as processes:
+        lsl = LslSource(name=name, source_id=name, marker_name=f"{name}-markers", wait_s=READY_S)
         settings = Settings(
             session=SessionSettings(name="replay", folder=str(folder / "sessions")),
-            source=LslSource(name=name, source_id=name, marker_name=f"{name}-markers", wait_s=READY_S),
+            source=RecordingSource(file=str(file), speed=0.0) if direct else lsl,
+            dispatch=DispatchSettings(policy="block" if direct else "drop_oldest"),
             inference=InferenceSettings(encoder=str(encoder), gallery=str(gallery), spare=False),
             run=RunSettings(folder=run),
         )
@@ -98,8 +104,9 @@ def replay_live(
             socket.connect(endpoints(run).results)
             processes.start("inference", "inference", "--config", str(config), "--name", "worker-1")
             processes.start("acquisition", "acquisition", "--config", str(config))
-            names = ["--name", name, "--source-id", name, "--marker-name", f"{name}-markers"]
-            processes.start("outlet", "acquisition.outlet", "--source", str(source), *names)
+            if not direct:
+                names = ["--name", name, "--source-id", name, "--marker-name", f"{name}-markers"]
+                processes.start("outlet", "acquisition.outlet", "--source", str(source), *names)
             found = _collect(socket, processes, told or (lambda done: None), stop or threading.Event())
     return found
 

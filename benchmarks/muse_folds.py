@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from acquisition.offline import Epochs
 from acquisition.plan import Plan
 from benchmarks.live_replay import Replayed
+from config.bundles import EncoderSpec
 from config.errors import RecordingError
 from config.load import load_settings
 from config.settings import RecordingSource
@@ -19,12 +20,15 @@ from inference import build
 from inference.bundle import load_encoder
 from inference.gallery import Gallery
 from training import metrics
-from training.epochs import Origin, cut_recordings, reasons
+from training.epochs import Progress, cut_recordings, reasons, silent
 from training.request import TrainRequest
 from training.train import train
 from wire.packets import Result
 
 PRESET = "muse-lsl"
+LOWPASS_HZ = 15.0, 20.0, 30.0
+ENDS_S = 0.6, 0.8
+"""Low-pass and window end that a nested proof chooses between, by inner splits."""
 CLOSE = 1e-4
 """Largest distance (1 - cosine) between a live and an offline embedding."""
 
@@ -37,18 +41,18 @@ class DataSet:
     ----------
     labels
         Marker label to what was shown; the score is for the second.
-    target
-        Mean AUC that is asked for.
+    targets
+        Mean AUC that is asked of each encoder.
     """
 
     name: str
     labels: dict[str, str]
-    target: float
+    targets: dict[str, float]
 
 
 DATA_SETS = (
-    DataSet("left-right", {"1": "grating left", "2": "grating right"}, 0.85),
-    DataSet("n170", {"1": "house", "2": "face"}, 0.71),
+    DataSet("left-right", {"1": "grating left", "2": "grating right"}, {"riemann": 0.85, "ensemble": 0.865}),
+    DataSet("n170", {"1": "house", "2": "face"}, {"riemann": 0.71, "ensemble": 0.73}),
 )
 
 
@@ -64,8 +68,8 @@ class Fold:
         Folder of the bundle trained on the others.
     epochs
         Of the recording, cut offline.
-    alpha
-        Ridge penalty that the inner splits chose.
+    chosen
+        What the inner splits chose.
     """
 
     data: DataSet
@@ -73,7 +77,7 @@ class Fold:
     gallery: Path
     encoder: Path
     epochs: Epochs
-    alpha: float
+    chosen: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ class Run:
     """Stimuli without an answer: rejected or missed."""
     rejected: dict[str, int]
     """By reason; a window may have two."""
-    alpha: float
+    chosen: dict[str, Any]
+    """By inner splits of the other recordings."""
     same_windows: bool | None
     furthest: float | None
     """Largest 1 - cosine between the live and the offline embedding of a window."""
@@ -104,8 +109,32 @@ def plan() -> Plan:
     return Plan(settings.chain, settings.window, settings.rejection, settings.markers)
 
 
+def plans(nested: bool) -> list[Plan]:
+    """The preset's plan alone, or with the other low-passes and window ends."""
+    base = plan()
+    if not nested:
+        return [base]
+    return [
+        replace(
+            base,
+            chain=base.chain.model_copy(update={"lowpass_hz": hz}),
+            window=base.window.model_copy(update={"end_s": end}),
+        )
+        for hz in LOWPASS_HZ
+        for end in ENDS_S
+    ]
+
+
 def prepare(
-    data: DataSet, folder: Path, out: Path, only: Sequence[int] = (), parameters: dict[str, Any] | None = None
+    data: DataSet,
+    folder: Path,
+    out: Path,
+    only: Sequence[int] = (),
+    parameters: dict[str, Any] | None = None,
+    *,
+    encoder: str = "riemann",
+    nested: bool = False,
+    progress: Progress = silent,
 ) -> list[Fold]:
     """Train on all recordings but one, for each of them (or those of the given indices).
 
@@ -121,41 +150,52 @@ def prepare(
         Indices of the recordings to leave out; empty: each.
     parameters
         Of the encoder; what is given is not chosen by inner splits.
+    encoder
+        ``riemann`` or ``ensemble``.
+    nested
+        Choose the low-pass and the window's end too, by the inner splits' score. Each has its own rejected windows.
+    progress
+        Told after each training.
     """
     files = sorted(folder.glob("*.csv"))
     if len(files) < 3:
         raise RecordingError(f"'{folder}' holds {len(files)} recordings (.csv), at least 3 are needed to leave one out")
     gallery = out / "gallery"
     build.from_labels(data.labels, gallery)
-    epochs, origins = cut_recordings([RecordingSource(file=str(file)) for file in files], plan())
+    sources = [RecordingSource(file=str(file)) for file in files]
+    cuts = [(one, *cut_recordings(sources, one)) for one in plans(nested)]
     folds = []
-    for k in only or range(len(files)):
-        bundle = out / f"encoder-{k}"
-        alpha = _train_without(k, epochs, origins, Gallery.load(gallery), bundle, parameters or {})
-        folds.append(Fold(data, files[k], gallery, bundle, epochs[k], alpha))
+    indices = only or range(len(files))
+    for done, k in enumerate(indices):
+        progress(f"training without a recording of {data.name}", done, len(indices))
+        tried: list[Fold] = []
+        for number, (how, epochs, origins) in enumerate(cuts):
+            bundle = out / f"encoder-{k}" if len(cuts) == 1 else out / f"encoder-{k}-{number}"
+            request = TrainRequest(
+                epochs=tuple(e for j, e in enumerate(epochs) if j != k),
+                origins=tuple(o for j, o in enumerate(origins) if j != k),
+                gallery=Gallery.load(gallery),
+                encoder=encoder,
+                parameters=parameters or {},
+                out=bundle,
+                plan=how,
+                validation="recording",
+            )
+            tried.append(Fold(data, files[k], gallery, bundle, epochs[k], chosen_of(train(request))))
+        folds.append(max(tried, key=lambda fold: float(fold.chosen["score"])))
+    progress(f"training without a recording of {data.name}", len(indices), len(indices))
     return folds
 
 
-def _train_without(
-    left_out: int,
-    epochs: Sequence[Epochs],
-    origins: Sequence[Origin],
-    gallery: Gallery,
-    out: Path,
-    parameters: dict[str, Any],
-) -> float:
-    kept = [k for k in range(len(epochs)) if k != left_out]
-    request = TrainRequest(
-        epochs=tuple(epochs[k] for k in kept),
-        origins=tuple(origins[k] for k in kept),
-        gallery=gallery,
-        encoder="riemann",
-        parameters=parameters,
-        out=out,
-        plan=plan(),
-        validation="recording",
-    )
-    return float(train(request).parameters["alpha"])
+def chosen_of(spec: EncoderSpec) -> dict[str, Any]:
+    """What the inner splits chose, and their score of it: of the whole ensemble, or of the best penalty."""
+    scores = {one["choice"]: float(one["score"]) for one in spec.training["tried"]}
+    return {
+        "lowpass_hz": spec.chain.lowpass_hz,
+        "end_s": spec.window.end_s,
+        "score": scores.get("ensemble", max(scores.values())),
+        "parameters": spec.parameters,
+    }
 
 
 def score(fold: Fold, live: Replayed | None) -> Run:
@@ -180,7 +220,7 @@ def score(fold: Fold, live: Replayed | None) -> Run:
         scored=len(vectors) if live is None else len(live.results),
         left_out=len(fold.epochs.refused) + len(fold.epochs.missed),
         rejected=dict(reasons([fold.epochs])),
-        alpha=fold.alpha,
+        chosen=fold.chosen,
         same_windows=same,
         furthest=furthest,
         windows=counters,

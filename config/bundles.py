@@ -21,13 +21,14 @@ Model = TypeVar("Model", bound=Frozen)
 MAX_JSON_BYTES = 16 << 20
 ENCODER_JSON, ENCODER_WEIGHTS = "encoder.json", "model.safetensors"
 ADAPTER_WEIGHTS = "adapter.safetensors"
+NOVELTY_ARRAYS = "novelty.safetensors"
 GALLERY_JSON, GALLERY_ITEMS, GALLERY_VECTORS = "gallery.json", "items.parquet", "embeddings.safetensors"
 GALLERY_FEATURES = "features.safetensors"
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Calibration(Frozen):
-    """Temperature of the softmax over the gallery, fitted on held-out stimuli for one repeat count."""
+    """Temperature of the softmax over the gallery, fitted on held-out stimuli for one repeat count and gallery size."""
 
     repeats: PositiveInt
     temperature: PositiveFloat
@@ -39,6 +40,41 @@ class Calibration(Frozen):
     gallery_size: PositiveInt
     window_end_s: float | None = None
     """End of the windows that it was fitted on, seconds after the onset; None: the encoder's own."""
+
+
+class Relevance(Frozen):
+    """Logistic function from the pattern of a query's cosines to how likely its best item is right.
+
+    Fitted on held-out stimuli for one repeat count; see `inference.relevance`.
+    """
+
+    repeats: PositiveInt
+    weights: tuple[float, float, float, float]
+    """Of best cosine, margin, spread and log items, in this order."""
+    intercept: float
+    log_loss: float
+    """Mean negative log probability of what held (right or wrong), nats; stimuli left out in turn."""
+    calibration_error: float
+    """Expected calibration error, stimuli left out in turn."""
+    n_answers: PositiveInt
+    gallery_sizes: tuple[PositiveInt, ...]
+    """That it was fitted on."""
+
+
+class NoveltySpec(Frozen):
+    """How unlike the training data a window is (see `inference.novelty`); its arrays stand in a file of their own."""
+
+    neighbours: PositiveInt
+    """The distance is the mean over so many nearest training embeddings."""
+    components: PositiveInt
+    """Principal components by which windows are rebuilt."""
+    unusual_above: Annotated[float, Field(gt=0, le=1)] = 0.99
+    """Windows whose percentile among held-out training windows is above this are flagged."""
+    n_bank: PositiveInt
+    """Training embeddings kept."""
+    n_held_out: PositiveInt
+    """Held-out windows that percentiles are taken of."""
+    arrays_sha256: SHA256
 
 
 class Normalisation(Frozen):
@@ -85,6 +121,9 @@ class EncoderSpec(Frozen):
     adapter: AdapterSpec | None = None
     """Maps a gallery into ``space``, where it was trained with one."""
     calibration: tuple[Calibration, ...] = ()
+    relevance: tuple[Relevance, ...] = ()
+    """Answers are withheld by these where there are any, else by the probability of the best item."""
+    novelty: NoveltySpec | None = None
     causal: bool = True
     """False where it was trained on files filtered without causality: a live run warns."""
     simulated: bool = False
@@ -216,6 +255,8 @@ def read_encoder_spec(folder: Path) -> EncoderSpec:
     _check_hash(folder / ENCODER_WEIGHTS, spec.weights_sha256, "encoder bundle")
     if spec.adapter:
         _check_hash(folder / ADAPTER_WEIGHTS, spec.adapter.weights_sha256, "encoder bundle")
+    if spec.novelty:
+        _check_hash(folder / NOVELTY_ARRAYS, spec.novelty.arrays_sha256, "encoder bundle")
     return spec
 
 

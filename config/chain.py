@@ -13,8 +13,37 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Matrix = tuple[tuple[float, ...], ...]
+
+
+class AsrSettings(Frozen):
+    """Artifact subspace reconstruction, as `acquisition.asr.calibrate` found it in clean EEG of the same chain."""
+
+    rate_hz: PositiveFloat
+    """Rate of the source that it was calibrated on; the stream's must be the same."""
+    mixing: Matrix
+    """channels x channels: square root of the clean EEG's covariance, µV."""
+    threshold: Matrix
+    """channels x channels: largest clean amplitude of each of its components, in terms of the channels."""
+    window_s: PositiveFloat = 0.5
+    """How far back the amplitude is taken, seconds."""
+    step: PositiveInt = 32
+    """Samples between two decisions; each fades in over the samples up to the next."""
+    most: Probability = 0.66
+    """Largest share of the dimensions that is taken out at once."""
+
+    @model_validator(mode="after")
+    def _square(self) -> AsrSettings:
+        if {len(self.mixing), len(self.threshold), *map(len, self.mixing), *map(len, self.threshold)} != {
+            len(self.mixing)
+        }:
+            raise ValueError("mixing and threshold must be channels x channels matrices of one size")
+        return self
+
+
 class ChainSettings(Frozen):
-    """Causal filters, applied at the source rate in this order: reference, selection, notch, high-pass, low-pass.
+    """Causal filters, applied at the source rate in this order: reference, selection, notch, high-pass, low-pass, ASR.
 
     Frequencies are in Hz; ``None`` or an empty tuple leaves a stage out.
     """
@@ -29,6 +58,8 @@ class ChainSettings(Frozen):
     highpass_order: PositiveInt = 2
     lowpass_hz: PositiveFloat | None = 40.0
     lowpass_order: PositiveInt = 4
+    asr: AsrSettings | None = None
+    """Takes large artefacts out (artifact subspace reconstruction); calibrated, never written by hand."""
 
 
 class WindowSettings(Frozen):
@@ -66,6 +97,3 @@ class RejectionSettings(Frozen):
     """A channel whose *raw* peak-to-peak in the window is below this is flat, µV."""
     railed_uv: PositiveFloat | None = None
     """A *raw* sample whose absolute value reaches this is railed, µV (board-specific: Muse 999, Cyton 187,500)."""
-
-
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -111,6 +111,8 @@ class ParticipantSource(Frozen):
     rsvp_hz: PositiveFloat = 5.0
     snr_db: float = -16.0
     """Power of the evoked response over the background's, within the signal band, dB; ``signal = false`` for none."""
+    level_uv: NonNegativeFloat | None = None
+    """Amplitude of a response of weight 1, µV, in place of ``snr_db``: the same whatever pictures are shown."""
     signal: bool = True
     line_hz: PositiveFloat = 50.0
     line_uv: NonNegativeFloat = 5.0
@@ -189,7 +191,8 @@ class InferenceSettings(Frozen):
     workers: PositiveInt = 1
     spare: bool = True
     withhold_below: Probability = 0.0
-    """Answers whose best probability is below this are withheld."""
+    """Answers that are right with a lower probability than this are withheld. The probability is that of the bundle's
+    relevance filter where it has one, else that of the best item."""
 
 
 class DisplaySettings(Frozen):

@@ -12,7 +12,18 @@ import typer
 from config.errors import EegseekError
 from config.load import load_settings, preset_names
 from config.settings import SessionSettings, Settings
-from eegseek import __version__, cli_bench, cli_gallery, cli_training
+from eegseek import (
+    __version__,
+    cli_bench,
+    cli_classify,
+    cli_compare,
+    cli_crops,
+    cli_dataset,
+    cli_evaluate,
+    cli_gallery,
+    cli_training,
+    dataset_files,
+)
 
 app = typer.Typer(
     name="eegseek",
@@ -25,8 +36,12 @@ app = typer.Typer(
 )
 app.add_typer(cli_gallery.app, name="gallery")
 app.add_typer(cli_bench.app, name="bench")
+app.add_typer(cli_dataset.app, name="dataset")
 app.command("train")(cli_training.train)
-app.command("evaluate")(cli_training.evaluate)
+app.command("evaluate")(cli_evaluate.evaluate)
+app.command("classify")(cli_classify.classify)
+app.command("compare")(cli_compare.compare)
+cli_dataset.app.command("crops")(cli_crops.crops)
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (TOML).")]
 Preset = Annotated[str | None, typer.Option("--preset", "-p", help=f"Start from one of: {', '.join(preset_names())}.")]
@@ -98,7 +113,10 @@ def run(
 
 @app.command()
 def replay(
-    recording: Annotated[Path, typer.Argument(help="A recording, or the journal (.esj) of a former session.")],
+    recording: Annotated[
+        str,
+        typer.Argument(help="A recording, the journal (.esj) of a former session, or a dataset such as things-eeg2."),
+    ],
     encoder: Encoder = None,
     gallery: Gallery = None,
     speed: Annotated[
@@ -111,30 +129,55 @@ def replay(
     plain: Plain = False,
     lsl: Lsl = False,
     report: Report = None,
+    root: cli_dataset.OneRoot = None,
+    subject: cli_dataset.OneSubject = "",
+    session: cli_dataset.OneSession = "",
+    part: cli_dataset.OnePart = "",
+    metadata: cli_dataset.Metadata = None,
+    copies: cli_dataset.Copies = None,
 ) -> None:
-    """Play a recording straight into the pipeline, as if it were live; nothing is dropped, whatever the speed."""
+    """Play a recording straight into the pipeline, as if it were live; nothing is dropped, whatever the speed.
+
+    A dataset's recording is converted on first use; where the gallery is of its pictures, the truth is known:
+    [bold]eegseek replay things-eeg2 --root THINGS-EEG2 --subject 8 --session 1 --part test -e me -g pictures[/bold]
+    """
     from eegseek.supervise import supervise
 
+    file = dataset_files.recording_of(recording, root, subject, session, part, metadata, copies)
+    truth = truth or dataset_files.truth_beside(file, gallery)
     extra = _given(encoder=encoder, gallery=gallery, truth=truth, report=report, plain=plain, lsl=lsl)
-    pace = float(recording.suffix != ".esj") if speed is None else speed
-    source = ["source.kind=recording", f"source.file={_toml(recording)}", f"source.speed={pace:g}"]
+    pace = float(not file.endswith(".esj")) if speed is None else speed
+    source = ["source.kind=recording", f"source.file={_toml(file)}", f"source.speed={pace:g}"]
     settings = load_settings(_text(config), None, [*source, "dispatch.policy=block", *set_, *extra])
     supervise(_dated(settings), headless=headless)
 
 
 @app.command()
 def stream(
-    file: Annotated[str, typer.Argument(help="A recording, or 'participant' for a simulated one.")],
+    file: Annotated[
+        str, typer.Argument(help="A recording, 'participant' (simulated), or a dataset such as things-eeg2.")
+    ],
     name: Annotated[str, typer.Option(help="Name of the EEG stream; markers go out as NAME-markers.")] = "eegseek",
     source_id: Annotated[str, typer.Option(help="LSL source_id; empty: made from the name.")] = "",
     set_: Set = [],  # noqa: B006
     chunk: Annotated[int | None, typer.Option(min=1, help="Samples pushed at once.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait until somebody listens before the first sample.")] = True,
     lan: Annotated[bool, typer.Option(help="Let the local network see the streams (unencrypted).")] = False,
+    root: cli_dataset.OneRoot = None,
+    subject: cli_dataset.OneSubject = "",
+    session: cli_dataset.OneSession = "",
+    part: cli_dataset.OnePart = "",
+    metadata: cli_dataset.Metadata = None,
+    copies: cli_dataset.Copies = None,
 ) -> None:
-    """Play a recording, or a simulated participant, through real LSL outlets at real time, as a headset would."""
+    """Play a recording, or a simulated participant, through real LSL outlets at real time, as a headset would.
+
+    A dataset's recording is converted on first use, and its markers are the ids of its pictures:
+    [bold]eegseek stream things-eeg2 --root /data/THINGS-EEG2 --subject 8 --session 1 --part test[/bold]
+    """
     from acquisition.outlet import stream_settings
 
+    file = dataset_files.recording_of(file, root, subject, session, part, metadata, copies)
     kind = (
         ["source.kind=participant"]
         if file == "participant"

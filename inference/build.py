@@ -1,71 +1,150 @@
-"""Makes galleries: from a folder of pictures, from a list of labels, or from embeddings with a table."""
+"""Makes galleries: from pictures, from words, from both in one space, from labels, or from given embeddings."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from config.bundles import GallerySpec, Item
-from config.errors import BundleError
+from config.errors import BundleError, SettingsError
+from inference.build_parts import Choice, Made, of_pictures, of_words
+from inference.clip_parts import Parts
 from inference.gallery import write_gallery
-from inference.inputs import check_picture, find_pictures, read_npy, read_table, read_text
+from inference.inputs import Told, check_picture, read_npy, read_table, read_text, silent
+from inference.text import Word, read_words
 
-Progress = Callable[[int, int], None]
-"""Called with how many pictures are done, and of how many."""
-PICTURE_MODELS = {"pixels": "inference.pixels"}
-"""Name to a module with ``SPACE``, ``DIM`` and ``embed(paths, progress)``."""
 MAX_LABELS = 4096
 """Labels without a text model get one dimension each."""
+TEXT_PREFIX = "text:"
+"""Before the ids of words that stand beside pictures."""
 
 
 def from_pictures(
-    folder: Path | str, out: Path | str, *, model: str = "pixels", progress: Progress | None = None
+    folder: Path | str, out: Path | str, *, choice: Choice | None = None, progress: Told = silent
 ) -> GallerySpec:
     """Gallery of the pictures in a folder and its subfolders; they are copied into the bundle.
+
+    A build that is interrupted goes on where it stopped when it is started again: finished parts are kept in
+    ``OUT.parts`` until the gallery is written.
 
     Parameters
     ----------
     folder
-        Where the pictures are. An item's id is its file's stem (its path, where a stem stands twice); its label is
-        the name of its subfolder, or of the file where it has none, in words.
+        Where the pictures are; see `inference.build_parts.of_pictures` for ids and labels.
     out
         Folder of the bundle.
-    model
-        What embeds them, a name of ``PICTURE_MODELS``.
+    choice
+        What embeds them; None: ``pixels``.
     progress
-        Called with the number done, and of how many.
+        Told (what, done, total).
 
     Raises
     ------
     BundleError
-        The folder holds no picture, one cannot be read or is too large, or the model is unknown.
+        The folder holds no picture, some cannot be read or are too large, or the model cannot be had.
     """
-    if model not in PICTURE_MODELS:
-        raise BundleError(f"unknown picture model '{model}'; known: {', '.join(PICTURE_MODELS)}")
-    folder = Path(folder)
-    paths = find_pictures(folder)
-    for path in paths:
-        check_picture(path)
-    relative = [path.relative_to(folder) for path in paths]
-    stems = [path.stem for path in paths]
-    unique = len(set(stems)) == len(stems)
-    items = [
-        Item(
-            id=stem if unique else where.with_suffix("").as_posix(),
-            label=_words(where.parent.name or stem),
-            picture=f"pictures/{where.as_posix()}",
-        )
-        for stem, where in zip(stems, relative, strict=True)
-    ]
-    embedder = importlib.import_module(PICTURE_MODELS[model])
-    vectors = np.asarray(embedder.embed(paths, progress=progress), dtype=np.float32)
-    pictures = {item.picture: path for item, path in zip(items, paths, strict=True)}
-    return write_gallery(out, items, vectors, space=embedder.SPACE, model=model, pictures=pictures)
+    return from_pictures_and_texts(folder, None, out, choice=choice, progress=progress)
+
+
+def from_texts(
+    given: Path | Sequence[Word],
+    out: Path | str,
+    *,
+    choice: Choice,
+    templates: Sequence[str] = (),
+    progress: Told = silent,
+) -> GallerySpec:
+    """Gallery of words, embedded by the text tower of an open_clip model.
+
+    Parameters
+    ----------
+    given
+        Words, or a file that `inference.text.read_words` reads.
+    out
+        Folder of the bundle.
+    choice
+        The model.
+    templates
+        Prompts; several make an ensemble. Empty: "a photo of a {}."
+    progress
+        Told (what, done, total).
+
+    Raises
+    ------
+    BundleError
+        The words cannot be read, or the model cannot be had.
+    SettingsError
+        A template cannot be filled.
+    """
+    return from_pictures_and_texts(None, given, out, choice=choice, templates=templates, progress=progress)
+
+
+def from_pictures_and_texts(
+    folder: Path | str | None,
+    given: Path | Sequence[Word] | None,
+    out: Path | str,
+    *,
+    choice: Choice | None = None,
+    templates: Sequence[str] = (),
+    progress: Told = silent,
+) -> GallerySpec:
+    """Gallery of pictures, words, or both in one space; beside pictures, ids of words begin with ``text:``.
+
+    Parameters
+    ----------
+    folder
+        Pictures, or None.
+    given
+        Words or their file, or None.
+    out, choice, templates, progress
+        As in `from_pictures` and `from_texts`.
+
+    Raises
+    ------
+    BundleError, SettingsError
+        As there.
+    """
+    out, choice = Path(out), choice or Choice()
+    listed = read_words(given) if isinstance(given, Path) else list(given or ())
+    if folder is None and not listed:
+        raise BundleError("nothing is given to make a gallery from; give pictures, words or both")
+    if listed and choice.wanted.variants:
+        raise SettingsError("layers and blurs are of pictures; build words into a gallery of their own, without them")
+    clip = choice.clip() if listed else None
+    made = []
+    keep = out.with_name(f"{out.name}.parts")
+    if clip is not None:
+        # first, so that a mistake in a template is told before hours are spent on pictures
+        prefix = TEXT_PREFIX if folder is not None else ""
+        made.append(of_words(listed, clip, templates, prefix=prefix, progress=progress))
+    if folder is not None:
+        made.insert(0, of_pictures(Path(folder), choice, keep, clip, progress))
+    spec = _written(out, made)
+    Parts(keep, {}).remove()
+    return spec
+
+
+def _written(out: Path, made: Sequence[Made]) -> GallerySpec:
+    first = made[0]
+    if len(made) > 1:
+        items = [item for part in made for item in part.items]
+        notes: dict[str, Any] = {key: value for part in made for key, value in part.notes.items()}
+        first = replace(first, items=items, vectors=np.concatenate([part.vectors for part in made]), notes=notes)
+    return write_gallery(
+        out,
+        first.items,
+        first.vectors,
+        space=first.space,
+        model=first.model,
+        pictures=first.pictures,
+        features=first.features,
+        notes=first.notes,
+    )
 
 
 def from_labels(labels: Sequence[str] | Mapping[str, str] | Path, out: Path | str) -> GallerySpec:
@@ -137,9 +216,3 @@ def _label_items(labels: Sequence[str] | Mapping[str, str] | Path) -> list[Item]
         labels = [line.strip() for line in read_text(labels).splitlines() if line.strip()]
     pairs = labels.items() if isinstance(labels, Mapping) else [(label, label) for label in labels]
     return [Item(id=identity, label=label, modality="text") for identity, label in pairs]
-
-
-def _words(name: str) -> str:
-    """``00001_aircraft_carrier`` and ``aircraft_carrier_01b`` as people write it: ``aircraft carrier``."""
-    core = re.sub(r"^\d+[_-]+|[_-]+\d+[a-z]?$", "", name)
-    return re.sub(r"[_-]+", " ", core).strip() or name

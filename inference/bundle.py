@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from config import bundles
-from config.bundles import EncoderSpec
+from config.bundles import AdapterSpec, EncoderSpec, NoveltySpec
 from config.errors import BundleError
 from inference.encoders import registry
 from inference.encoders.base import Encoder, Vectors, Windows, aligned, unit_norm
+from inference.novelty import Fitted
 
 BATCH = 256
 """Windows embedded at once when many are given, so that memory stays bounded."""
@@ -103,6 +104,22 @@ class LoadedEncoder:
         return np.array(norm.whitening, np.float32) if norm and norm.whitening else None
 
 
+@dataclass(frozen=True)
+class Adapted:
+    """A trained adapter of the gallery's side (see `inference.adapter`), to be kept with its encoder.
+
+    Attributes
+    ----------
+    fields
+        Of `config.bundles.AdapterSpec`, without the hash.
+    arrays
+        Weights, by name.
+    """
+
+    fields: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+
 def load_encoder(folder: Path | str, device: str = "auto") -> LoadedEncoder:
     """Encoder of a bundle folder; hashes, names and shapes are checked before anything runs.
 
@@ -129,7 +146,11 @@ def load_encoder(folder: Path | str, device: str = "auto") -> LoadedEncoder:
 
 
 def write_encoder(
-    folder: Path | str, spec_fields: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    folder: Path | str,
+    spec_fields: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    adapter: Adapted | None = None,
+    novelty: Fitted | None = None,
 ) -> EncoderSpec:
     """Write an encoder bundle in one step; a bundle that is there already is replaced.
 
@@ -141,25 +162,47 @@ def write_encoder(
         Fields of `EncoderSpec`, without the hash.
     arrays
         Weights, by name.
+    adapter
+        Trained with the encoder. The encoder's space then is that of the gallery it started from, ``>``, and the first
+        eight digits of the adapter's hash: vectors that went through another adapter are not to be searched.
+    novelty
+        How unlike the training data a window is, fitted with the encoder.
 
     Raises
     ------
     BundleError
         A field is wrong, or the folder holds something else than a bundle.
     """
-    from safetensors.numpy import save_file
-
     with replacing(Path(folder), bundles.ENCODER_JSON) as new:
-        weights = new / bundles.ENCODER_WEIGHTS
-        save_file({name: np.array(value, order="C") for name, value in arrays.items()}, weights)
+        fields = {**spec_fields, "weights_sha256": _save(new / bundles.ENCODER_WEIGHTS, arrays)}
         try:
-            spec = EncoderSpec(**{**spec_fields, "weights_sha256": bundles.file_sha256(weights)})
+            if adapter:
+                digest = _save(new / bundles.ADAPTER_WEIGHTS, adapter.arrays)
+                fields["adapter"] = AdapterSpec(**{**adapter.fields, "weights_sha256": digest})
+                fields["space"] = adapted_space(fields["adapter"])
+            if novelty:
+                digest = _save(new / bundles.NOVELTY_ARRAYS, novelty.arrays)
+                fields["novelty"] = NoveltySpec(**{**novelty.fields, "arrays_sha256": digest})
+            spec = EncoderSpec(**fields)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "fields"
             raise BundleError(f"encoder bundle '{folder}' cannot be written: {where}: {first['msg']}") from error
         (new / bundles.ENCODER_JSON).write_bytes(bundles.canonical(spec))
     return spec
+
+
+def adapted_space(adapter: AdapterSpec) -> str:
+    """Name of the space that an adapter maps a gallery into."""
+    return f"{adapter.space}>{adapter.weights_sha256[:8]}"
+
+
+def _save(file: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Write arrays, and give the hash of the file."""
+    from safetensors.numpy import save_file
+
+    save_file({name: np.array(value, order="C") for name, value in arrays.items()}, file)
+    return bundles.file_sha256(file)
 
 
 @contextmanager
@@ -218,6 +261,7 @@ def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str) ->
         rate_hz=spec.window.rate_hz,
         dim=spec.dim,
         parameters=spec.parameters,
+        restoring=True,
     )
     network.load_weights(net, arrays, f"'{spec.architecture}'")
     return network.Network(net, device), device

@@ -14,11 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import bundles
-from config.bundles import EncoderSpec, GallerySpec, Item
+from config.bundles import EncoderSpec, FeatureSet, GallerySpec, Item
 from config.errors import BundleError
 from inference.bundle import replacing
 from inference.encoders.base import Vectors, unit_norm
 from inference.index import ExactIndex, Rows
+
+NOTES_JSON = "notes.json"
+"""Beside ``gallery.json``, where there is something to tell: how the gallery came about, with its figures."""
+Features = Mapping[str, tuple[Sequence[str], NDArray[Any]]]
+"""Feature sets by name: names of the variants, and (n_items, variants, dim)."""
 
 
 class Gallery:
@@ -105,9 +110,13 @@ class Gallery:
             near = difflib.get_close_matches(item_id, self.row_of, n=3, cutoff=0.4)
             hint = f"; nearest: {', '.join(repr(name) for name in near)}" if near else ""
             raise BundleError(f"the gallery has no item '{item_id}'{hint}")
-        cosines, rows = self.search(self.vectors[row : row + 1], k + 1)
-        found = [(self.items[r], float(c)) for c, r in zip(cosines[0], rows[0], strict=True) if r != row]
-        return found[:k]
+        item = self.items[row]
+        return [(other, cosine) for other, cosine in self.nearest(self.vectors[row], k + 1) if other is not item][:k]
+
+    def nearest(self, query: NDArray[np.float32], k: int) -> list[tuple[Item, float]]:
+        """The ``k`` items nearest to a vector (dim,) of unit norm, with their cosines."""
+        cosines, rows = self.search(query[None], k)
+        return [(self.items[r], float(c)) for c, r in zip(cosines[0], rows[0], strict=True)]
 
 
 def write_gallery(
@@ -118,6 +127,8 @@ def write_gallery(
     space: str,
     model: str,
     pictures: Mapping[str, Path] | None = None,
+    features: Features | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> GallerySpec:
     """Write a gallery bundle in one step; a gallery that is there already is replaced.
 
@@ -131,23 +142,33 @@ def write_gallery(
         Name of the embedding space, and what made the embeddings.
     pictures
         Files to copy into the bundle: relative path, as in the items, to source.
+    features
+        Further features of every item, (n, variants, dim) float16 or float32, kept as they are.
+    notes
+        How it came about, for people: a dict that JSON can hold.
 
     Raises
     ------
     BundleError
-        Items and vectors do not fit, an id stands twice, a vector is zero or not finite, or a picture's path leaves
-        the folder.
+        Items and vectors or features do not fit, an id stands twice, a vector is zero or not finite, or a picture's
+        path leaves the folder.
     """
     from safetensors.numpy import save_file
 
-    folder, array = Path(folder), np.asarray(vectors)
+    folder, array, features = Path(folder), np.asarray(vectors), features or {}
     _check(items, array)
+    sets = tuple(_feature_set(name, *given, len(items)) for name, given in features.items())
     with replacing(folder, bundles.GALLERY_JSON) as new:
         for relative, source in (pictures or {}).items():
             _copy(new, relative, source)
         _refuse_outside(new, items)
         _write_items(new / bundles.GALLERY_ITEMS, items)
         save_file({"embeddings": unit_norm(array)}, new / bundles.GALLERY_VECTORS)
+        if sets:
+            arrays = {name: np.ascontiguousarray(values) for name, (_, values) in features.items()}
+            save_file(arrays, new / bundles.GALLERY_FEATURES)
+        if notes:
+            (new / NOTES_JSON).write_text(json.dumps(notes, indent=1, ensure_ascii=False) + "\n", "utf-8")
         spec = GallerySpec(
             space=space,
             dim=array.shape[1],
@@ -155,6 +176,8 @@ def write_gallery(
             n_items=len(items),
             items_sha256=bundles.file_sha256(new / bundles.GALLERY_ITEMS),
             vectors_sha256=bundles.file_sha256(new / bundles.GALLERY_VECTORS),
+            features=sets,
+            features_sha256=bundles.file_sha256(new / bundles.GALLERY_FEATURES) if sets else None,
         )
         (new / bundles.GALLERY_JSON).write_bytes(bundles.canonical(spec))
     return spec
@@ -169,10 +192,16 @@ def check_fit(encoder: EncoderSpec, gallery: GallerySpec) -> None:
         Their embedding spaces or dimensions differ.
     """
     if (encoder.space, encoder.dim) != (gallery.space, gallery.dim):
+        adapted = encoder.adapter is not None and encoder.adapter.space == gallery.space
+        mend = (
+            "map it through the encoder's adapter with `eegseek gallery adapt`"
+            if adapted
+            else "build the gallery in the encoder's space with `eegseek gallery build`, or train the encoder against "
+            "this gallery"
+        )
         raise BundleError(
             f"the encoder gives vectors of space '{encoder.space}' ({encoder.dim}-d) but the gallery holds space "
-            f"'{gallery.space}' ({gallery.dim}-d); build the gallery in the encoder's space with `eegseek gallery "
-            "build`, or train the encoder against this gallery"
+            f"'{gallery.space}' ({gallery.dim}-d); {mend}"
         )
 
 
@@ -188,6 +217,17 @@ def _check(items: Sequence[Item], vectors: NDArray[Any]) -> None:
         seen.add(item.id)
         if not np.isfinite(vector).all() or not np.any(vector):
             raise BundleError(f"the embedding of item '{item.id}' is zero or not finite")
+
+
+def _feature_set(name: str, variants: Sequence[str], values: NDArray[Any], n_items: int) -> FeatureSet:
+    if values.ndim != 3 or values.shape[:2] != (n_items, len(variants)) or not values.size:
+        raise BundleError(
+            f"features '{name}' are {values.shape} for {n_items} items in {len(variants)} variants; expected "
+            "(items, variants, dim)"
+        )
+    if values.dtype.kind != "f" or not np.isfinite(values).all():
+        raise BundleError(f"features '{name}' are {values.dtype} or not finite; expected finite floating point numbers")
+    return FeatureSet(name=name, variants=tuple(variants), dim=values.shape[2])
 
 
 def _refuse_outside(folder: Path, items: Sequence[Item]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from config.bundles import read_encoder_spec
 from config.errors import BundleError, SettingsError
 from config.settings import InferenceSettings
-from inference import index
+from inference import index, novelty
 from inference.bundle import load_encoder
 from inference.encoders import registry
 from inference.gallery import Gallery, check_fit
@@ -43,7 +43,7 @@ def load_decoder(settings: InferenceSettings, worker: str) -> Decoder:
 
         network.limit_threads()
     index.limit_threads()
-    decoder = Decoder(encoder, gallery, rules, now)
+    decoder = Decoder(encoder, gallery, rules, now, novelty.load(settings.encoder, encoder.spec))
     decoder.warm_up()
     return decoder
 

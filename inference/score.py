@@ -50,7 +50,12 @@ def probabilities(cosines: NDArray[Any], gallery_size: int, temperature: float) 
     return np.asarray(np.exp(scaled - _log_sum(scaled, gallery_size)[:, None]))
 
 
-def temperature(calibration: Sequence[Calibration], repeats: int) -> tuple[float, bool]:
+def temperature(
+    calibration: Sequence[Calibration],
+    repeats: int,
+    gallery_size: int | None = None,
+    window_end_s: float | None = None,
+) -> tuple[float, bool]:
     """Temperature for an answer, and whether it was fitted.
 
     Parameters
@@ -59,21 +64,51 @@ def temperature(calibration: Sequence[Calibration], repeats: int) -> tuple[float
         Of the encoder bundle.
     repeats
         Trials behind the answer.
+    gallery_size
+        Items searched; None: as many as the calibration was fitted with at most.
+    window_end_s
+        End of the window, seconds after the onset; None: the encoder's own.
 
     Returns
     -------
     The temperature fitted for that many repeats, or for the nearest lower count; the lowest there is where all are
-    higher, and ``DEFAULT_TEMPERATURE`` where there is none. True in the first two cases only.
+    higher, and ``DEFAULT_TEMPERATURE`` where there is none. True in the first two cases only. Of several gallery sizes
+    the temperature's logarithm is interpolated in that of the size, and held beyond the smallest and largest. Of
+    several window ends the nearest counts.
     """
-    lower = [c for c in calibration if c.repeats <= repeats]
-    if lower:
-        return max(lower, key=lambda c: c.repeats).temperature, True
-    if calibration:
-        return min(calibration, key=lambda c: c.repeats).temperature, False
-    return DEFAULT_TEMPERATURE, False
+    fitted = _of_window(calibration, window_end_s)
+    lower = [c.repeats for c in fitted if c.repeats <= repeats]
+    if not fitted:
+        return DEFAULT_TEMPERATURE, False
+    count = max(lower) if lower else min(c.repeats for c in fitted)
+    return _of_size([c for c in fitted if c.repeats == count], gallery_size), bool(lower)
 
 
-def fit_temperature(cosines: NDArray[Any], truth_rows: NDArray[Any], repeats: int) -> Calibration:
+def _of_window(calibration: Sequence[Calibration], end_s: float | None) -> list[Calibration]:
+    """Those of the nearest window end; of the encoder's own where none is asked for, or none other is there."""
+    ends = {c.window_end_s for c in calibration}
+    known = [end for end in ends if end is not None]
+    if end_s is None or not known:
+        chosen = None if None in ends else max(known, default=None)
+    else:
+        chosen = min(known, key=lambda end: abs(end - end_s))
+    return [c for c in calibration if c.window_end_s == chosen]
+
+
+def _of_size(fitted: Sequence[Calibration], gallery_size: int | None) -> float:
+    by_size = {c.gallery_size: c.temperature for c in fitted}
+    sizes = sorted(by_size)
+    if gallery_size is None or len(sizes) == 1:
+        return by_size[sizes[-1]]
+    if gallery_size in by_size:
+        return by_size[gallery_size]
+    logs = np.log([by_size[size] for size in sizes])
+    return float(np.exp(np.interp(np.log(gallery_size), np.log(sizes), logs)))
+
+
+def fit_temperature(
+    cosines: NDArray[Any], truth_rows: NDArray[Any], repeats: int, window_end_s: float | None = None
+) -> Calibration:
     """Temperature that minimises the log loss of held-out stimuli [1]_.
 
     Parameters
@@ -84,6 +119,8 @@ def fit_temperature(cosines: NDArray[Any], truth_rows: NDArray[Any], repeats: in
         (n,), the row of the item that was shown.
     repeats
         Trials behind each of these answers.
+    window_end_s
+        End of their windows, where it is not the encoder's own.
 
     Raises
     ------
@@ -115,6 +152,7 @@ def fit_temperature(cosines: NDArray[Any], truth_rows: NDArray[Any], repeats: in
         calibration_error=calibration_error(confidence, cosines.argmax(axis=1) == truth),
         n_stimuli=len(np.unique(truth)),
         gallery_size=size,
+        window_end_s=window_end_s,
     )
 
 

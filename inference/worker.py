@@ -10,11 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inference import score
+from inference import relevance, score
 from inference.bundle import LoadedEncoder
 from inference.encoders.base import Vectors, Windows
 from inference.gallery import Gallery, check_fit
 from inference.index import Rows
+from inference.novelty import UNUSUAL, Novelty
 from wire.packets import Answer, Failure, Hit, Result, Window
 
 NOT_CAUSAL = "not-causal"
@@ -44,7 +45,8 @@ class Rules:
     batch
         Windows taken at once in throughput mode.
     withhold_below
-        Answers whose best probability is below this are withheld.
+        Answers that are right with a lower probability than this are withheld: by the bundle's relevance filter, else
+        by the probability of the best item.
     """
 
     worker: str
@@ -73,6 +75,8 @@ class Decoder:
         How to answer.
     clock
         Gives seconds on acquisition's clock, for the stage stamps.
+    novelty
+        Of the encoder bundle: single trials unlike its training data get the flag ``UNUSUAL``.
 
     Raises
     ------
@@ -80,12 +84,21 @@ class Decoder:
         Encoder and gallery are of different embedding spaces.
     """
 
-    def __init__(self, encoder: LoadedEncoder, gallery: Gallery, rules: Rules, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        encoder: LoadedEncoder,
+        gallery: Gallery,
+        rules: Rules,
+        clock: Callable[[], float],
+        novelty: Novelty | None = None,
+    ) -> None:
         check_fit(encoder.spec, gallery.spec)
         self.encoder = encoder
         self.gallery = gallery
         self.rules = rules
         self.clock = clock
+        self.novelty = novelty
+        self._temperatures: dict[tuple[int, int], tuple[float, bool]] = {}
         self.limit = 1 if rules.mode == "exact" else rules.batch
         """Windows decoded at once; `warm_up` lowers it where a batch would take too long."""
 
@@ -99,7 +112,9 @@ class Decoder:
         began = time.perf_counter()
         channels, times = self.encoder.shape
         noise = np.random.default_rng(0).standard_normal((2 * windows, channels, times), dtype=np.float32)
-        self._decode(noise)
+        vectors, *_ = self._decode(noise)
+        if self.novelty:
+            self.novelty.unusual(noise[0], vectors[0])
         return time.perf_counter() - began
 
     def warm_up(self) -> None:
@@ -160,7 +175,7 @@ class Decoder:
         window, spec = taken.window, self.encoder.spec
         # version 0 is the single trial, the others are averages of `repeats`
         repeats = [1] + [window.repeats] * (window.versions - 1)
-        temperatures = [score.temperature(spec.calibration, n) for n in repeats]
+        temperatures = [self._temperature(n) for n in repeats]
         answers = tuple(
             self._version(cosines[v], rows[v], temperatures[v][0], repeats[v]) for v in range(window.versions)
         )
@@ -169,6 +184,8 @@ class Decoder:
             flags = (*flags, score.UNCALIBRATED)
         if not spec.causal:
             flags = (*flags, NOT_CAUSAL)
+        if self.novelty and self.novelty.unusual(window.data[0], vectors[0]):
+            flags = (*flags, UNUSUAL)
         stamps = {"received": taken.received_s, "embedded": embedded, "searched": searched}
         return Result(
             **_identity(window),
@@ -196,7 +213,16 @@ class Decoder:
             self._hit(int(rows[k]), float(cosines[k]), float(probabilities[k]))
             for k in range(min(self.rules.top_k, len(rows)))
         )
-        return Answer(hits=hits, repeats=repeats, withheld=hits[0].probability < self.rules.withhold_below)
+        chosen = relevance.choose(self.encoder.spec.relevance, repeats)
+        right = relevance.probability(chosen, cosines[None], len(self.gallery))[0] if chosen else probabilities[0]
+        return Answer(hits=hits, repeats=repeats, withheld=bool(right < self.rules.withhold_below))
+
+    def _temperature(self, repeats: int) -> tuple[float, bool]:
+        """See `score.temperature`; kept, because a bundle may hold a hundred of them."""
+        key = (repeats, len(self.gallery))
+        if key not in self._temperatures:
+            self._temperatures[key] = score.temperature(self.encoder.spec.calibration, *key)
+        return self._temperatures[key]
 
     def _hit(self, row: int, cosine: float, probability: float) -> Hit:
         item = self.gallery.items[row]

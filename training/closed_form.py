@@ -11,7 +11,12 @@ from inference.encoders.base import ClosedForm, Vectors
 from training.epochs import Progress, Trials
 from training.split import Split
 
-MODULES = {"riemann": "training.riemann_fit"}
+MODULES = {
+    "riemann": "training.riemann_fit",
+    "ensemble": "training.ensemble_fit",
+    "cca": "training.linear_cca",
+    "encoding": "training.linear_encoding",
+}
 """Name of the encoder to the module that is its `Recipe`."""
 
 

@@ -1,32 +1,27 @@
-"""``eegseek train`` and ``eegseek evaluate`` as plain functions, so that the command line stays thin."""
+"""``eegseek train`` as a plain function, so that the command line stays thin."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from acquisition.plan import Plan
-from config.bundles import EncoderSpec, fingerprint, read_encoder_spec, read_session_file
-from config.chain import ChainSettings, RejectionSettings, WindowSettings
+from config.bundles import EncoderSpec, fingerprint, read_session_file
 from config.errors import SettingsError
 from config.load import load_settings
-from config.settings import RecordingSource, Settings
 from inference.encoders import registry
-from inference.gallery import Gallery, check_fit
-from training import tables
-from training.epochs import Progress as Told
-from training.epochs import cut_recordings
-from training.evaluate import evaluate, plan_of
-from training.scoring import Unit
+from inference.gallery import Gallery
+from training import augment, tables
+from training.examples import Average
+from training.objectives.registry import DEFAULT, parse
+from training.progress import bar
 from training.train import TrainRequest, train
+from training.train_inputs import read_inputs
 
-Average = Literal["single", "averaged", "both"]
+Schedule = Literal["constant", "cosine"]
 Validation = Literal["auto", "recording", "stimulus", "none"]
 
 
@@ -45,6 +40,24 @@ class Choices(TypedDict, total=False):
     """0 runs all passes."""
     seed: int
     device: str
+    objectives: Sequence[str]
+    """Each ``name``, ``name=weight`` or ``name=weight,option=value``."""
+    augmentations: Sequence[str]
+    """Each ``name`` or ``name=strength``."""
+    schedule: Schedule
+    warmup: float
+    clip: float
+    precision: str
+    devices: int
+    threads: int
+    whiten: bool
+    features: str
+    adapter: bool
+    adapter_dropout: float
+    projection: int
+    """Dimension of the space that items are projected into; 0: no projection."""
+    resume: bool
+    notes: str
 
 
 def train_command(
@@ -58,23 +71,31 @@ def train_command(
     preset: str | None = None,
     overrides: Sequence[str] = (),
     parameters: Sequence[str] = (),
+    run: Path | None = None,
+    asr: float = 0.0,
+    faster: bool = False,
     console: Console | None = None,
     **choices: Unpack[Choices],
 ) -> EncoderSpec:
-    """Train an encoder on recordings and show what it came to.
+    """Train an encoder on recordings or epochs and show what it came to.
 
     Parameters
     ----------
     recordings
-        Files, journals (``.esj``) included.
+        Files, journals (``.esj``) included, or epochs folders.
     gallery, out
-        Folders of the gallery bundle, and of the new encoder bundle.
+        Folders of the gallery bundle, and of the new encoder bundle. With an adapter the gallery as the encoder's
+        adapter sees it is written beside the bundle.
     encoder, parameters
         Name in the encoder registry, and its options, each ``name=value`` with a JSON value.
     truth
         Session file; without it a marker's label is the item's id.
     config, preset, overrides
         Settings, for chain, window, rejection, markers and how recordings are read.
+    run
+        Folder of the run of a network; None: beside the bundle, with ``-run`` after its name.
+    asr, faster
+        See `training.train_inputs.read_inputs`.
     console
         Where to draw.
     choices
@@ -86,87 +107,29 @@ def train_command(
         One sentence about what is wrong.
     """
     console = console or Console(stderr=True)
-    registry.is_network(encoder)  # what is mistyped is said before anything is read
-    options = _parameters(parameters)
+    # what is mistyped is said before anything is read
+    network = registry.is_network(encoder)
+    options, fields = _parameters(parameters), _fields(choices)
     loaded, settings = Gallery.load(gallery), load_settings(config, preset, overrides)
-    plan = _plan(settings)
     known = read_session_file(truth).truth if truth else {}
-    with _bar(console) as told:
-        cut, origins = cut_recordings(_sources(recordings, settings), plan, told)
-        request = TrainRequest(cut, loaded, encoder, out, plan, known, options, origins, **_fields(choices))
+    fields |= {"gallery_folder": gallery, "run": run or (out.with_name(f"{out.name}-run") if network else None)}
+    with bar(console) as told:
+        cut = read_inputs(recordings, settings, told, asr=asr, faster=faster)
+        request = TrainRequest(cut.epochs, loaded, encoder, out, cut.plan, known, options, cut.origins, **fields)
         spec = train(request, told)
+    for note in cut.notes:
+        console.print(f"note: {note}", style="yellow")
     console.print(tables.trained(spec, fingerprint(spec), str(out)))
-    return spec
+    if spec.adapter:
+        from inference.adapter import adapt_gallery
 
-
-def evaluate_command(
-    bundle: Path,
-    recordings: Sequence[Path],
-    gallery: Path,
-    *,
-    truth: Path | None = None,
-    config: str | None = None,
-    preset: str | None = None,
-    overrides: Sequence[str] = (),
-    unit: Unit = "auto",
-    seed: int = 0,
-    device: str = "auto",
-    json_path: Path | None = None,
-    console: Console | None = None,
-) -> dict[str, Any]:
-    """Score an encoder bundle on recordings, and draw the tables.
-
-    Chain, window and rejection are the bundle's own; of the settings only the markers and the reading of recordings
-    are used.
-
-    Parameters
-    ----------
-    bundle, gallery
-        Folders.
-    recordings
-        Files, journals (``.esj``) included.
-    truth
-        Session file; without it a marker's label is the item's id.
-    config, preset, overrides
-        Settings.
-    unit, seed, device
-        See `training.evaluate.evaluate`.
-    json_path
-        Write the report here too.
-    console
-        Where to draw.
-
-    Raises
-    ------
-    EegseekError
-        One sentence about what is wrong.
-    """
-    console = console or Console()
-    spec, loaded = read_encoder_spec(bundle), Gallery.load(gallery)
-    check_fit(spec, loaded.spec)
-    settings = load_settings(config, preset, overrides)
-    known = read_session_file(truth).truth if truth else {}
-    with _bar(console) as told:
-        cut, origins = cut_recordings(_sources(recordings, settings), plan_of(spec, settings.markers), told)
-        found = evaluate(
-            bundle, cut, loaded, known, origins=origins, unit=unit, seed=seed, device=device, progress=told
+        beside = out.with_name(f"{out.name}-gallery")
+        adapt_gallery(gallery, out, beside)
+        console.print(
+            f"its gallery, after the adapter, is '{beside}' (space '{spec.space}'); bring others into that space with "
+            "`eegseek gallery adapt`"
         )
-    console.print(tables.report(found))
-    if json_path:
-        _write(json_path, found)
-    return found
-
-
-def _write(path: Path, found: dict[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    except OSError as error:
-        raise SettingsError(f"the report cannot be written to '{path}': {error.strerror}; choose another") from error
-
-
-def _plan(settings: Settings) -> Plan:
-    chain, window = settings.chain or ChainSettings(), settings.window or WindowSettings()
-    return Plan(chain, window, settings.rejection or RejectionSettings(), settings.markers)
+    return spec
 
 
 def _fields(choices: Choices) -> dict[str, Any]:
@@ -176,13 +139,14 @@ def _fields(choices: Choices) -> dict[str, Any]:
         fields["epochs_max"] = fields.pop("epochs")
     if "patience" in fields:
         fields["patience"] = fields["patience"] or None
+    fields["objectives"] = tuple(parse(text) for text in fields.get("objectives", ())) or DEFAULT
+    fields["augmentations"] = tuple(augment.parse(text) for text in fields.get("augmentations", ()))
+    residual, dim = fields.pop("adapter", False), fields.pop("projection", 0)
+    dropout = fields.pop("adapter_dropout", None)
+    given: dict[str, Any] = {"residual": residual, "dim": dim or None}
+    if residual or dim:
+        fields["adapter"] = given if dropout is None else {**given, "dropout": dropout}
     return fields
-
-
-def _sources(recordings: Sequence[Path], settings: Settings) -> list[RecordingSource]:
-    """How each file is read: as ``[source]`` of kind ``recording`` says, where it is given."""
-    base = settings.source if isinstance(settings.source, RecordingSource) else RecordingSource(file="")
-    return [base.model_copy(update={"file": str(path), "speed": 0.0}) for path in recordings]
 
 
 def _parameters(given: Sequence[str]) -> dict[str, Any]:
@@ -196,18 +160,3 @@ def _parameters(given: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             found[name.strip()] = value
     return found
-
-
-@contextmanager
-def _bar(console: Console) -> Iterator[Told]:
-    """A progress bar that starts over with each new thing that is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        tasks: dict[str, Any] = {}
-
-        def told(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done, total=total)
-
-        yield told

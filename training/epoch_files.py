@@ -6,8 +6,10 @@ unless ``unit`` says otherwise. The windows are mapped, not read: a part of them
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +22,7 @@ from acquisition.account import Account
 from acquisition.offline import Epochs
 from acquisition.plan import Plan
 from acquisition.types import Missed, Refused, StreamInfo
-from config.bundles import file_sha256, parse, read_json
+from config.bundles import parse, read_json
 from config.chain import ChainSettings, Frozen, RejectionSettings, WindowSettings
 from config.errors import RecordingError
 from config.settings import MarkerSettings
@@ -28,6 +30,8 @@ from inference.bundle import replacing
 from training.epochs import Origin
 
 EPOCHS_JSON, WINDOWS_NPY = "epochs.json", "windows.npy"
+NO_HASH = "0" * 64
+"""Stands for the hash of the windows, which is not known before they are written."""
 
 
 class EpochsSpec(Frozen):
@@ -47,6 +51,10 @@ class EpochsSpec(Frozen):
     """Stimulus of each window."""
     onsets_s: tuple[float, ...]
     """Onset of each window in its recording; equal numbers where the file does not say."""
+    repeats: tuple[int, ...] = ()
+    """Trials that each window is the mean of; empty: one each."""
+    sessions: tuple[str, ...] = ()
+    """Session of each window; empty: all of one, or the mean over several."""
     chain: ChainSettings
     window: WindowSettings
     rejection: RejectionSettings
@@ -80,7 +88,7 @@ class StoredEpochs:
     @property
     def origin(self) -> Origin:
         """As `training.epochs.gather` takes it."""
-        return Origin(self.spec.name, self.spec.sha256, self.spec.subject)
+        return Origin(self.spec.name, self.spec.sha256, self.spec.subject, self.spec.causal)
 
     def plan(self, markers: MarkerSettings | None = None) -> Plan:
         """The plan by which they were cut, or the nearest to it that a chain can say."""
@@ -95,7 +103,7 @@ class StoredEpochs:
             data=self.windows[:, None],
             labels=spec.labels,
             onsets_s=np.array(spec.onsets_s),
-            repeats=np.ones(len(spec.labels), np.int64),
+            repeats=np.array(spec.repeats or [1] * len(spec.labels), np.int64),
             sequences=np.arange(len(spec.labels)),
             refused=refused,
             missed=[Missed(k, "", 0.0, "missed when the epochs were cut") for k in range(spec.missed)],
@@ -152,17 +160,72 @@ def write_epochs(folder: Path, spec: EpochsSpec, windows: Iterable[NDArray[np.fl
     RecordingError
         The pieces do not come to as many windows as ``spec`` says.
     """
-    shape = (len(spec.labels), len(spec.channels), spec.window.n_times)
-    with replacing(folder, EPOCHS_JSON) as new:
-        mapped = np.lib.format.open_memmap(new / WINDOWS_NPY, mode="w+", dtype=np.float32, shape=shape)
-        done = 0
+    with new_epochs(folder, len(spec.channels), spec.window.n_times) as new:
         for piece in windows:
-            mapped[done : done + len(piece)] = piece
-            done += len(piece)
-        mapped.flush()
-        if done != shape[0]:
-            raise RecordingError(f"'{folder}' was given {done} windows for {shape[0]} labels")
-        del mapped
-        if spec.sha256 == "0" * 64:
-            spec = spec.model_copy(update={"sha256": file_sha256(new / WINDOWS_NPY)})
-        (new / EPOCHS_JSON).write_text(json.dumps(spec.model_dump(mode="json"), ensure_ascii=False) + "\n", "utf-8")
+            new.append(piece)
+        new.finish(spec)
+
+
+class NewEpochs:
+    """An epochs folder in the making: windows are appended as they come, and what they are is said at the end."""
+
+    def __init__(self, folder: Path, shape: tuple[int, int]) -> None:
+        self.folder = folder
+        self.shape = shape
+        self.count = 0
+        self._digest = hashlib.sha256()
+        self._stream = (folder / WINDOWS_NPY).open("wb")
+        self._head = self._header()
+
+    def append(self, piece: NDArray[np.float32]) -> None:
+        """Add windows (some, channels, times) float32."""
+        if piece.shape[1:] != self.shape:
+            raise RecordingError(f"windows of {piece.shape[1:]} (channels, times) were given, expected {self.shape}")
+        data = np.ascontiguousarray(piece, dtype="<f4").data
+        self._digest.update(data)
+        self._stream.write(data)
+        self.count += len(piece)
+
+    def finish(self, spec: EpochsSpec) -> EpochsSpec:
+        """Say what they are; a hash of zeros stands for that of the windows.
+
+        Raises
+        ------
+        RecordingError
+            Windows and labels do not fit.
+        """
+        if {self.count} != {len(spec.labels), len(spec.onsets_s)} or not {len(spec.repeats), len(spec.sessions)} <= {
+            0,
+            self.count,
+        }:
+            raise RecordingError(f"'{spec.name}' was given {self.count} windows for {len(spec.labels)} labels")
+        self._stream.seek(0)
+        if self._header() != self._head:
+            raise RecordingError(f"'{spec.name}' holds more windows than a file can say")
+        self.close()
+        if spec.sha256 == NO_HASH:
+            spec = spec.model_copy(update={"sha256": self._digest.hexdigest()})
+        text = json.dumps(spec.model_dump(mode="json"), ensure_ascii=False)
+        (self.folder / EPOCHS_JSON).write_text(text + "\n", "utf-8")
+        return spec
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
+
+    def _header(self) -> int:
+        """Write the header; numpy leaves room in it for the first axis to grow."""
+        header = {"descr": "<f4", "fortran_order": False, "shape": (self.count, *self.shape)}
+        np.lib.format.write_array_header_1_0(self._stream, header)
+        return self._stream.tell()
+
+
+@contextmanager
+def new_epochs(folder: Path, channels: int, times: int) -> Iterator[NewEpochs]:
+    """An epochs folder that takes its place when all went well; one that is there is replaced."""
+    with replacing(folder, EPOCHS_JSON) as new:
+        made = NewEpochs(new, (channels, times))
+        try:
+            yield made
+        finally:
+            made.close()

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from acquisition.offline import Epochs, cut
 from acquisition.plan import Plan
+from acquisition.recordings.converted import recording_sha256
 from acquisition.sources.factory import make_source
-from config.bundles import file_sha256
 from config.errors import BundleError, RecordingError
 from config.settings import RecordingSource
 from inference.gallery import Gallery
@@ -40,11 +40,14 @@ class Origin:
         Of the recorded file; empty: of the windows themselves.
     subject
         Who was recorded; repeats of a stimulus are averaged within a subject only.
+    causal
+        False where a filter without causality was used.
     """
 
     name: str
     sha256: str = ""
     subject: str = ""
+    causal: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Trials:
         Stimuli rejected or missed.
     simulated
         Some of it comes from a simulated participant.
+    onsets_s
+        (n,) float64, onset within the recording; equal numbers where a file does not say, empty where nothing does.
     """
 
     windows: NDArray[np.float32]
@@ -85,14 +90,26 @@ class Trials:
     refused: dict[str, int] = field(default_factory=dict)
     lost: int = 0
     simulated: bool = False
+    onsets_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def causal(self) -> bool:
+        """Whether no recording was filtered without causality."""
+        return all(origin.causal for origin in self.origins)
+
     def take(self, index: NDArray[np.int64]) -> Trials:
         """Some of the trials; counts of what was left out stay those of the whole."""
-        pick = (self.windows[index], self.rows[index], self.recording[index], self.subject[index])
-        return Trials(*pick, self.origins, self.channels, self.unmapped, self.refused, self.lost, self.simulated)
+        return replace(
+            self,
+            windows=self.windows[index],
+            rows=self.rows[index],
+            recording=self.recording[index],
+            subject=self.subject[index],
+            onsets_s=self.onsets_s[index] if len(self.onsets_s) else self.onsets_s,
+        )
 
 
 def cut_recordings(
@@ -123,7 +140,7 @@ def cut_recordings(
     progress("cutting epochs", len(sources), len(sources))
     names = _names([Path(settings.file) for settings in sources])
     origins = [
-        Origin(name, file_sha256(Path(settings.file)), _subject(settings.file))
+        Origin(name, recording_sha256(Path(settings.file)), _subject(settings.file))
         for name, settings in zip(names, sources, strict=True)
     ]
     return tuple(epochs), tuple(origins)
@@ -181,6 +198,7 @@ def gather(
         refused=dict(reasons(epochs)),
         lost=sum(len(e.refused) + len(e.missed) for e in epochs),
         simulated=any(e.info.simulated for e in epochs),
+        onsets_s=np.concatenate([e.onsets_s[keep] for e, keep in zip(epochs, known, strict=True)]),
     )
 
 
@@ -258,7 +276,7 @@ def _check_twins(origins: Sequence[Origin]) -> None:
 def _hashed(origin: Origin, epochs: Epochs) -> Origin:
     if origin.sha256:
         return origin
-    return Origin(origin.name, hashlib.sha256(epochs.data.tobytes()).hexdigest(), origin.subject)
+    return replace(origin, sha256=hashlib.sha256(epochs.data.tobytes()).hexdigest())
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

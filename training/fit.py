@@ -1,27 +1,33 @@
-"""Fits a torch encoder: AdamW, validation after every epoch, early stop, and the same numbers for the same seed."""
+"""Fits a torch encoder: the same numbers for the same seed, interrupted and resumed or not."""
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from inference.encoders.base import Vectors
+from training import devices, interrupt
+from training.augment import Augmentation
+from training.checkpoint import Position
 from training.epochs import Progress, silent
-from training.examples import Examples
-from training.losses import InfoNCE
+from training.examples import Pool
+from training.learner import Learner
+from training.loop import Loop
+from training.objectives import registry
+from training.run_folder import Row, RunFolder
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 THREADS = 1
-"""Processor threads of training: two that share a busy processor wait for each other and are ten times slower."""
-EVALUATED = 512
-"""Windows evaluated at once."""
+"""Processor threads of training where settings do not say: two that share a busy processor wait for each other."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,19 @@ class FitSettings:
     patience
         Epochs without a better validation loss before it stops; None: all ``epochs`` are run and the last is kept.
     device
-        ``cpu`` or ``cuda``.
+        ``auto``, ``cpu`` or ``cuda``.
+    objectives, augmentations
+        What it learns by, and how its windows are changed.
+    schedule, warmup
+        Of the learning rate, see `training.schedule.rate`; ``warmup`` in epochs.
+    clip
+        Largest norm of the gradient; 0: any.
+    precision
+        ``auto`` (bfloat16 on a GPU that has it), ``32``, ``bf16`` or ``16``; the CPU computes in float32.
+    devices
+        How many; each takes a share of every batch, and all share the negatives.
+    threads
+        Of the processor; 0: ``THREADS``.
     """
 
     epochs: int
@@ -43,6 +61,14 @@ class FitSettings:
     patience: int | None
     seed: int
     device: str
+    objectives: tuple[registry.Term, ...] = registry.DEFAULT
+    augmentations: tuple[Augmentation, ...] = ()
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: float = 0.0
+    clip: float = 0.0
+    precision: str = "auto"
+    devices: int = 1
+    threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,123 +81,97 @@ class Fitted:
         The epoch that is kept, from 1.
     losses
         (training, validation) loss of each epoch run; validation is NaN where there was none.
+    history
+        All figures of each epoch.
     """
 
     epoch: int
     losses: tuple[tuple[float, float], ...]
+    history: tuple[Row, ...] = ()
 
 
 def fit(
     net: nn.Module,
-    train: Examples,
-    held: Examples | None,
-    vectors: Vectors,
+    train: Pool,
+    held: Pool | None,
+    targets: NDArray[Any],
     settings: FitSettings,
     progress: Progress = silent,
+    *,
+    adapter: nn.Module | None = None,
+    run: RunFolder | None = None,
+    resume: bool = False,
 ) -> Fitted:
-    """Fit a network in place and leave it in evaluation mode, on the CPU.
+    """Fit a network, and the adapter where there is one, in place, and leave them in evaluation mode, on the CPU.
 
     Parameters
     ----------
     net
         Maps (n, channels, times) to (n, dim).
     train, held
-        Training and validation examples; without the latter every epoch is run.
-    vectors
-        (items, dim) of the gallery, unit norm.
+        Training and validation windows; without the latter every epoch is run.
+    targets
+        (items, dim) of the gallery, unit norm; with an adapter the features (items, variants, dim) that it takes.
     settings
         How.
     progress
         Told after each epoch.
+    adapter
+        See `inference.adapter.Adapter`.
+    run
+        Where figures and checkpoints go; None: nowhere.
+    resume
+        Go on from the checkpoint in ``run``.
+
+    Raises
+    ------
+    SettingsError
+        Objectives, network, devices or checkpoint do not fit one another.
+    KeyboardInterrupt
+        Ctrl-C; the checkpoint is written before.
     """
-    with _reproducible(settings):
-        run = _Run(net, train, held, torch.from_numpy(np.array(vectors)), settings)
-        return run.epochs(progress)
+    learner = learner_of(net, settings, adapter)
+    state, found = devices.launch(_work, settings, progress, learner, (train, held, targets, settings, run, resume))
+    learner.to("cpu").load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+    learner.eval()
+    history = tuple(found.history)
+    losses = tuple((row["training_loss"], row.get("validation_loss", math.nan)) for row in history)
+    return Fitted(found.kept, losses, history)
 
 
-class _Run:
-    """State of one fit."""
+def learner_of(net: nn.Module, settings: FitSettings, adapter: nn.Module | None = None) -> Learner:
+    """What is learned, untrained.
 
-    def __init__(
-        self, net: nn.Module, train: Examples, held: Examples | None, vectors: torch.Tensor, settings: FitSettings
-    ) -> None:
-        self.settings, self.vectors, self.held = settings, vectors.to(settings.device), held
-        self.net = net.to(settings.device)
-        self.loss = InfoNCE().to(settings.device)
-        self.windows = torch.from_numpy(train.windows).to(settings.device)
-        self.rows = torch.from_numpy(train.rows).to(settings.device)
-        groups = [
-            {"params": list(net.parameters()), "weight_decay": settings.weight_decay},
-            {"params": list(self.loss.parameters()), "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
-
-    def epochs(self, progress: Progress) -> Fitted:
-        best, kept, losses = math.inf, 0, []
-        state = copy.deepcopy(self.net.state_dict())
-        early = self.settings.patience is not None and self.held is not None
-        for epoch in range(1, self.settings.epochs + 1):
-            losses.append((self._train_epoch(), self._held_loss()))
-            progress("training", epoch, self.settings.epochs)
-            if not early or losses[-1][1] < best:
-                best, kept = losses[-1][1], epoch
-                state = copy.deepcopy(self.net.state_dict()) if early else state
-            if early and epoch - kept >= (self.settings.patience or 0):
-                break
-        progress("training", self.settings.epochs, self.settings.epochs)
-        if early:
-            self.net.load_state_dict(state)
-        self.net.eval().to("cpu")
-        return Fitted(kept, tuple(losses))
-
-    def _train_epoch(self) -> float:
-        """Mean loss of one pass over the examples in random order."""
-        self.net.train()
-        order = torch.randperm(len(self.rows)).to(self.rows.device)
-        total = 0.0
-        batches = _batches(len(order), self.settings.batch)
-        for start, stop in batches:
-            index = order[start:stop]
-            shown, which = torch.unique(self.rows[index], return_inverse=True)
-            loss = self.loss(self.net(self.windows[index]), self.vectors[shown], which)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
-            total += loss.item() * (stop - start)
-        return total / len(order)
-
-    @torch.no_grad()
-    def _held_loss(self) -> float:
-        """Mean negative log probability of the held-out windows' items among the held-out items, nats."""
-        if self.held is None:
-            return math.nan
-        self.net.eval()
-        shown, which = np.unique(self.held.rows, return_inverse=True)
-        items = self.vectors[torch.from_numpy(shown).to(self.vectors.device)]
-        total = 0.0
-        for start in range(0, len(which), EVALUATED):
-            windows = torch.from_numpy(self.held.windows[start : start + EVALUATED]).to(self.vectors.device)
-            logits = self.loss.logits(self.net(windows), items)
-            index = torch.from_numpy(which[start : start + EVALUATED]).to(self.vectors.device)
-            total += nn.functional.cross_entropy(logits, index, reduction="sum").item()
-        return total / len(which)
+    Raises
+    ------
+    SettingsError
+        Objectives, network and adapter do not fit one another.
+    """
+    return Learner(net, registry.combine(settings.objectives), adapter, settings.augmentations)
 
 
-def _batches(n: int, size: int) -> list[tuple[int, int]]:
-    """Bounds of nearly equal batches of at most ``size``, so that none is left with a single window."""
-    count = math.ceil(n / size)
-    edges = np.linspace(0, n, count + 1).round().astype(int)
-    return [(int(a), int(b)) for a, b in pairwise(edges)]
+def _work(
+    fabric: Fabric,
+    progress: Progress,
+    learner: Learner,
+    train: Pool,
+    held: Pool | None,
+    targets: NDArray[Any],
+    settings: FitSettings,
+    run: RunFolder | None,
+    resume: bool,
+) -> tuple[dict[str, NDArray[Any]], Position]:
+    """One device's part."""
+    with _reproducible(settings), interrupt.deferred() as stop:
+        return Loop(fabric, learner, train, held, targets, settings, run, stop).epochs(progress, resume)
 
 
 @contextmanager
 def _reproducible(settings: FitSettings) -> Iterator[None]:
-    """Seeded and deterministic, with ``THREADS`` threads; everything as before afterwards."""
+    """Seeded and deterministic, with so many threads; everything as before afterwards."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    devices = [torch.device(settings.device)] if settings.device == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(settings.seed)
-        torch.set_num_threads(THREADS)
+    with torch.random.fork_rng(enabled=True):
+        torch.set_num_threads(settings.threads or THREADS)
         torch.use_deterministic_algorithms(True, warn_only=True)
         try:
             yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,15 +89,4 @@ def averaged(trials: Trials) -> Trials:
     members = groups(trials)
     windows = np.stack([trials.windows[m].mean(axis=0) for m in members])
     first = trials.take(np.array([m[0] for m in members], np.int64))
-    return Trials(
-        windows,
-        first.rows,
-        first.recording,
-        first.subject,
-        trials.origins,
-        trials.channels,
-        trials.unmapped,
-        trials.refused,
-        trials.lost,
-        trials.simulated,
-    )
+    return replace(first, windows=windows)

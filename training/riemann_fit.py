@@ -58,31 +58,34 @@ def choose(
     seed
         Of the clustering of many items into classes.
     progress
-        Told after each penalty.
+        Told after each split.
     """
     n_classes = len(np.unique(targets.classes(vectors, trials.rows, seed)))
     base = {**defaults(len(trials.channels), n_classes), **given}
     alphas = [float(given["alpha"])] if "alpha" in given else list(ALPHAS)
     if not splits:
         return Chosen({**base, "alpha": alphas[len(alphas) // 2]}, "none", {})
-    scores: dict[float, float] = {}
+    scores: dict[float, list[float]] = {alpha: [] for alpha in alphas}
     criterion = ""
-    for done, alpha in enumerate(alphas):
-        progress("choosing the penalty", done, len(alphas))
-        inner = [_score(trials, vectors, {**base, "alpha": alpha}, split, seed) for split in splits]
-        criterion = inner[0][0]
-        scores[alpha] = float(np.mean([value for _, value in inner]))
-    progress("choosing the penalty", len(alphas), len(alphas))
+    for done, split in enumerate(splits):
+        progress("choosing the penalty", done, len(splits))
+        known, held = trials.take(split.train), trials.take(split.held)
+        # filters and reference do not depend on the penalty: fitted once
+        first = fit(known, vectors, {**base, "alpha": alphas[0]}, seed)
+        models = first.with_alphas(known.windows, targets.of_rows(vectors, known.rows), alphas)
+        for alpha, model in zip(alphas, models, strict=True):
+            criterion, value = _score(model, held, vectors)
+            scores[alpha].append(value)
+    progress("choosing the penalty", len(splits), len(splits))
+    means = {alpha: float(np.mean(values)) for alpha, values in scores.items()}
     return Chosen(
-        {**base, "alpha": max(scores, key=lambda a: scores[a])},
+        {**base, "alpha": max(means, key=lambda a: means[a])},
         criterion,
-        {f"alpha={a:g}": score for a, score in scores.items()},
+        {f"alpha={a:g}": score for a, score in means.items()},
     )
 
 
-def _score(trials: Trials, vectors: Vectors, parameters: dict[str, Any], split: Split, seed: int) -> tuple[str, float]:
+def _score(model: Riemann, held: Trials, vectors: Vectors) -> tuple[str, float]:
     """Score of held-out trials among the items held out (by stimulus) or all items shown (by recording)."""
-    model = fit(trials.take(split.train), vectors, parameters, seed)
-    held = trials.take(split.held)
     shown, truth = np.unique(held.rows, return_inverse=True)
     return metrics.headline(unit_norm(model.embed(held.windows)) @ vectors[shown].T, truth)

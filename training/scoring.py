@@ -63,7 +63,7 @@ def table(scored: Scored, unit: str | None, *, draws: int = 1000, seed: int = 0)
     if scored.cosines.shape[1] <= 5:
         del statistics["top5"]  # always right
     if scored.cosines.shape[1] == 2 and len(np.unique(scored.truth)) == 2:
-        statistics["auc"] = lambda index: _mean_auc(scored, index)
+        statistics["auc"] = lambda index: mean_auc(scored, index)
     everything = np.arange(len(rank))
     found = {}
     for name, statistic in statistics.items():
@@ -96,7 +96,7 @@ def held_out(folds: Sequence[calibrate.HeldOut], vectors: Vectors, seed: int) ->
     }
 
 
-def _mean_auc(scored: Scored, index: NDArray[np.int64]) -> float:
+def mean_auc(scored: Scored, index: NDArray[np.int64]) -> float:
     """Mean of the areas within runs; a run drawn twice counts twice."""
     runs = scored.units["runs"][index]
     names, sizes = np.unique(runs, return_counts=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from config.bundles import EncoderSpec, Normalisation
 from config.errors import RecordingError
-from inference.bundle import LoadedEncoder, write_encoder
+from inference.bundle import Adapted, LoadedEncoder, write_encoder
 from inference.encoders import registry
-from inference.encoders.base import Encoder
-from training import calibrate, scoring, split
+from inference.encoders.base import Encoder, Vectors
+from training import calibrate, linear_adapter, scoring, split
 from training.closed_form import recipe
 from training.epochs import Progress, Trials, gather, silent
-from training.examples import examples, normalisation_of
 from training.request import TrainRequest as TrainRequest
 from training.request import check as check_request
-from training.request import usual
+from training.request import check_closed_form
 from training.split import Kind, Split
+from training.train_network import fit_network
 
 FEWEST_TRIALS = 20
 INNER_FOLDS = 6
@@ -40,6 +40,11 @@ class Outcome:
     normalisation: Normalisation | None
     held: list[calibrate.HeldOut]
     record: dict[str, Any]
+    vectors: Vectors
+    """Of the gallery, as it is searched."""
+    adapted: Adapted | None = None
+    final: tuple[calibrate.Encode, Trials] | None = None
+    """The encoder and trials that it learned from, where no fold is the bundle's own."""
 
 
 def train(request: TrainRequest, progress: Progress = silent) -> EncoderSpec:
@@ -71,17 +76,21 @@ class _Training:
     def run(self) -> EncoderSpec:
         check_request(self.request)
         network = registry.is_network(self.request.encoder)
+        if not network:
+            check_closed_form(self.request)
         _check_enough(self.trials)
         outcome = self.network() if network else self.closed_form()
-        vectors, seed = self.request.gallery.vectors, self.request.seed
+        vectors, seed = outcome.vectors, self.request.seed
         fields = self.fields(outcome.parameters, outcome.normalisation)
+        fields["dim"] = vectors.shape[1]
+        self.progress("calibrating", 0, 1)
+        after = calibrate.after_training(outcome.held, vectors, seed, outcome.final)
+        fields |= after.fields
         if outcome.held:
-            self.progress("calibrating", 0, 1)
-            fields["calibration"] = calibrate.calibrate(outcome.held, vectors, seed)
             fields["scores"] = scoring.held_out(outcome.held, vectors, seed)
-            self.progress("calibrating", 1, 1)
+        self.progress("calibrating", 1, 1)
         fields["training"] = {**self.provenance(), **outcome.record}
-        return write_encoder(self.request.out, fields, outcome.arrays)
+        return write_encoder(self.request.out, fields, outcome.arrays, outcome.adapted, after.novelty)
 
     @cached_property
     def trials(self) -> Trials:
@@ -102,69 +111,38 @@ class _Training:
         held = []
         for part in inner:
             model = method.fit(trials.take(part.train), vectors, chosen.parameters, r.seed)
-            held.append(self.held_out(part, self.loaded(model, chosen.parameters, None, "cpu").encode))
+            out = self.held_out(part, self.loaded(model, chosen.parameters, None, "cpu").encode)
+            held.append(replace(out, vectors=linear_adapter.searched(model, r.gallery)[0]))
         model = method.fit(trials, vectors, chosen.parameters, r.seed)
+        vectors, adapted = linear_adapter.searched(model, r.gallery)
+        held = calibrate.evened(held, r.seed)
+        learned = trials.take(calibrate.sample(np.arange(len(trials)), r.seed))
+        final = (self.loaded(model, chosen.parameters, None, "cpu").encode, learned)
         record = {
             "chosen_by": chosen.criterion,
             "tried": [{"choice": choice, "score": score} for choice, score in chosen.tried.items()],
             "validation": {"kind": self.kind, "folds": len(inner)},
         }
-        return Outcome(dict(model.arrays()), model.parameters.model_dump(), None, held, record)
+        return Outcome(dict(model.arrays()), model.parameters.model_dump(), None, held, record, vectors, adapted, final)
 
     def network(self) -> Outcome:
-        """Fit with one split; the pass to keep is chosen on its held-out side."""
+        """Fit with one split, and keep its held-out answers."""
         from inference.encoders import network
-        from training import fit
 
-        r, trials = self.request, self.trials
-        part = split.hold_out(trials, self.kind, r.validation_share, r.seed) if self.kind else None
-        known = trials.take(part.train) if part else trials
-        normalisation = normalisation_of(known)
-        settings = fit.FitSettings(
-            epochs=r.epochs_max or int(usual(r.encoder)["epochs_max"]),
-            batch=r.batch,
-            learning_rate=r.learning_rate or usual(r.encoder)["learning_rate"],
-            weight_decay=r.weight_decay,
-            patience=r.patience,
-            seed=r.seed,
-            device=network.pick_device(r.device),
-        )
-        net = self.untrained()
-        learned = examples(known, r.average, normalisation)
-        held = examples(trials.take(part.held), r.average, normalisation) if part else None
-        fitted = fit.fit(net, learned, held, r.gallery.vectors, settings, self.progress)
-        arrays = network.state_arrays(net)
-        record = {
-            **asdict(settings),
-            "average": r.average,
-            "kept_epoch": fitted.epoch,
-            "losses": [[round(a, 5), round(b, 5) if np.isfinite(b) else None] for a, b in fitted.losses],
-            "validation": {"kind": self.kind, "share": r.validation_share if part else 0.0},
-        }
-        encode = self.loaded(network.Network(net, settings.device), r.parameters, normalisation, settings.device).encode
-        sets = [self.held_out(part, encode)] if part else []
-        return Outcome(arrays, r.parameters, normalisation, sets, record)
-
-    def untrained(self) -> Any:
-        """Network with seeded weights."""
-        import torch
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.request.seed)
-            return registry.build(
-                self.request.encoder,
-                channels=self.trials.channels,
-                times=self.trials.windows.shape[2],
-                rate_hz=self.request.plan.window.rate_hz,
-                dim=self.request.gallery.spec.dim,
-                parameters=self.request.parameters,
-            )
+        found = fit_network(self.request, self.trials, self.kind, self.progress)
+        arrays = network.state_arrays(found.net)
+        encoder = network.Network(found.net, found.device)
+        encode = self.loaded(encoder, self.request.parameters, found.normalisation, found.device).encode
+        sets = [self.held_out(found.part, encode)] if found.part else []
+        normalisation, parameters = found.normalisation, self.request.parameters
+        return Outcome(arrays, parameters, normalisation, sets, found.record, found.vectors, found.adapted)
 
     def held_out(self, part: Split, encode: calibrate.Encode) -> calibrate.HeldOut:
         """Items that were trained on are no fair rivals of held-out ones, so these are told apart among themselves."""
         held = self.trials.take(part.held)
         items = np.unique(held.rows) if part.kind == "stimulus" else np.arange(len(self.request.gallery))
-        return calibrate.HeldOut(encode, held, items)
+        known = self.trials.take(calibrate.sample(part.train, self.request.seed))
+        return calibrate.HeldOut(encode, held, items, known)
 
     def loaded(
         self, encoder: Encoder, parameters: dict[str, Any], normalisation: Normalisation | None, device: str
@@ -186,6 +164,7 @@ class _Training:
             "normalisation": normalisation,
             "space": gallery.space,
             "dim": gallery.dim,
+            "causal": self.trials.causal,
             "simulated": self.request.simulated or self.trials.simulated,
         }
 

@@ -148,7 +148,7 @@ class Answer(Part):
     repeats: Annotated[int, Field(ge=1)]
     """Trials behind this answer."""
     withheld: bool = False
-    """True where the best probability is below the withhold threshold: shown as withheld, not as an answer."""
+    """True where the best item is right with less than the wanted probability: shown as withheld, not as an answer."""
 
 
 class Result(Identified, ArrayPacket):

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, freqz, lfilter, sosfilt
+from scipy.signal import butter, freqz, lfilter, sosfilt, sosfreqz
 
 from acquisition.participant.topographies import bump, correlation, direction
 
@@ -35,6 +35,18 @@ class Noise(Protocol):
         ...
 
 
+class Stationary(Noise, Protocol):
+    """A part that is Gaussian and stationary: patterns over channels times filtered white noise."""
+
+    def space(self) -> Array:
+        """Covariance (channels, channels), µV², where the white noise has variance 1 before the filter."""
+        ...
+
+    def gain(self, hz: Array, rate_hz: float) -> Array:
+        """Power gain (frequencies,) of the filter that white noise of variance 1 goes through."""
+        ...
+
+
 class Pink:
     """1/f noise, correlated between near electrodes."""
 
@@ -50,6 +62,14 @@ class Pink:
         white = self.generator.standard_normal((n, len(self.mixing))).T
         pink, self.state = lfilter(PINK_B, PINK_A, white, axis=1, zi=self.state)
         return np.asarray(self.scale * (self.mixing @ pink))
+
+    def space(self) -> Array:
+        """See `Stationary`."""
+        return np.asarray(self.scale**2 * (self.mixing @ self.mixing.T))
+
+    def gain(self, hz: Array, rate_hz: float) -> Array:
+        """See `Stationary`."""
+        return np.asarray(np.abs(freqz(PINK_B, PINK_A, worN=hz, fs=rate_hz)[1]) ** 2)
 
     def power(self, rate_hz: float, low_hz: float, high_hz: float) -> Array:
         """Expected power (channels,) between two frequencies, µV²."""
@@ -74,6 +94,14 @@ class Alpha:
         white = self.generator.standard_normal((n, 2)).T
         rhythm, self.state = lfilter([1.0], self.a, white, axis=1, zi=self.state)
         return np.asarray(self.mixing @ rhythm)
+
+    def space(self) -> Array:
+        """See `Stationary`."""
+        return np.asarray(self.mixing @ self.mixing.T)
+
+    def gain(self, hz: Array, rate_hz: float) -> Array:
+        """See `Stationary`."""
+        return np.asarray(np.abs(freqz([1.0], self.a, worN=hz, fs=rate_hz)[1]) ** 2)
 
     def power(self, rate_hz: float, low_hz: float, high_hz: float) -> Array:
         """Expected power (channels,) between two frequencies, µV²."""
@@ -112,6 +140,14 @@ class Drift:
         white = self.generator.standard_normal((n, self.state.shape[1])).T
         slow, self.state = sosfilt(self.sos, white, axis=1, zi=self.state)
         return np.asarray(self.scale * slow)
+
+    def space(self) -> Array:
+        """See `Stationary`."""
+        return np.asarray(self.scale**2 * np.eye(self.state.shape[1]))
+
+    def gain(self, hz: Array, rate_hz: float) -> Array:
+        """See `Stationary`."""
+        return np.asarray(np.abs(sosfreqz(self.sos, worN=hz, fs=rate_hz)[1]) ** 2)
 
 
 class Blinks:

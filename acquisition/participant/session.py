@@ -45,7 +45,7 @@ class Session:
 
     The signal-to-noise ratio is that of the raw EEG, before any filter: the expected power of the evoked response while
     pictures are shown over that of the background (pink noise and alpha; not line, drift or blinks), both within
-    ``SIGNAL_BAND_HZ`` and averaged over channels.
+    ``SIGNAL_BAND_HZ`` and averaged over channels. Where ``level_uv`` is given it says how loud the response is instead.
 
     Parameters
     ----------
@@ -88,6 +88,8 @@ class Session:
         """The evoked response, scaled to the signal-to-noise ratio against this brain's activity."""
         vectors = self.responses.vectors
         person = make_person(self.directions, self.rate_hz, vectors.shape[1], TIE_BREAK, self.settings.person)
+        if self.settings.level_uv is not None:
+            return Evoked(person, self.settings.level_uv * self.settings.signal)
         power = evoked_power(person, vectors, self.settings.rsvp_hz, *SIGNAL_BAND_HZ)
         other = float(np.mean(sum(part.power(self.rate_hz, *SIGNAL_BAND_HZ) for part in brain)))
         wanted = 10 ** (self.settings.snr_db / 10) * other * self.settings.signal
@@ -120,3 +122,13 @@ class Session:
         s = self.settings
         for k, picture in enumerate(stimuli.order(s.stimuli, s.repeats, self.generators[5])):
             yield picture, stimuli.onset_row(k, self.first_row, self.rate_hz, s.rsvp_hz)
+
+
+def loudness(settings: ParticipantSource) -> str:
+    """How loud the response is, for people."""
+    if not settings.signal:
+        return "no signal at all"
+    if settings.level_uv is not None:
+        return f"responses of weight 1 have {settings.level_uv:g} µV"
+    low, high = SIGNAL_BAND_HZ
+    return f"signal to noise {settings.snr_db:g} dB between {low:g} and {high:g} Hz"

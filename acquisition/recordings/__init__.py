@@ -1,4 +1,4 @@
-"""Readers of recordings: whatever MNE reads, muse-lsl CSV, BrainFlow CSV, OpenBCI text and XDF.
+"""Readers of recordings: what MNE reads, muse-lsl CSV, BrainFlow CSV, OpenBCI text, XDF, and datasets once converted.
 
 `read_recording` finds the format by content and extension and gives a `Recording`; `check_usable` refuses one that
 cannot be played into the pipeline.

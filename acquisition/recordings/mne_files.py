@@ -1,7 +1,8 @@
 """Files that MNE reads, piece by piece, their annotations as markers.
 
 A marker's label is the annotation's description as MNE gives it, stripped: ``Stimulus/s10`` for BrainVision. ``BAD``
-and ``BAD_...`` are no markers; ``boundary`` and ``New Segment/`` are breaks.
+and ``BAD_...`` are no markers; ``boundary`` and ``New Segment/`` are breaks. Two datasets say it otherwise: THINGS-EEG1
+in an event list beside the file (`things1_events`), Alljoined-1.6M in annotations of its own form (`alljoined_edf`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import configparser
 import re
 import struct
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.recordings import alljoined_edf, things1_events
 from acquisition.recordings.breaks import describe
 from acquisition.recordings.recording import Break, Marker, Recording, pick_channels
 from acquisition.recordings.text_table import edge_markers
@@ -31,6 +34,9 @@ _BOUNDARIES = ("boundary", "new segment", "edge boundary")
 _BAD = re.compile(r"BAD([_ ].*)?", re.DOTALL)
 _CUT_OFF = re.compile(r"Invalid tag with only")  # MNE only warns of a torn .fif
 _BLOCK_BYTES = 8 << 20
+_HEAD_BYTES = 256
+SIMULATED = b"eegseek-simulated"
+"""Stands in the header of files that our generators wrote."""
 _LIBRARY_ERRORS = (
     ImportError, OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, AssertionError,
     ArithmeticError, EOFError, MemoryError, struct.error, configparser.Error,
@@ -95,11 +101,19 @@ def read(file: Path, settings: RecordingSource) -> Recording:
     _check_whole(file, raw)
     rate_hz = float(raw.info["sfreq"])
     eeg, others = _channels(raw)
+    alljoined = any(alljoined_edf.is_note(str(note)) for note in raw.annotations.description[:100])
+    if alljoined:
+        eeg = alljoined_edf.electrodes(eeg)
     channels = pick_channels(file, eeg, others, settings.channels)
     picks = np.array([raw.ch_names.index(name) for name in channels], dtype=np.int64)
     markers, breaks, left_out = _annotations(raw, rate_hz)
+    if alljoined:
+        markers = tuple(replace(m, label=name) for m in markers if (name := alljoined_edf.label(m.label)))
     if settings.stim_channel:
         markers = edge_markers(_stim(file, raw, settings.stim_channel))
+    elif events := things1_events.beside(file):
+        markers, more = things1_events.read_events(events, int(raw.n_times))
+        notes.extend(more)
     if left_out:
         notes.append(f"{left_out} annotations marked BAD are no markers")
     line = raw.info.get("line_freq")
@@ -114,7 +128,16 @@ def read(file: Path, settings: RecordingSource) -> Recording:
         breaks=breaks,
         notes=(*notes, *describe(breaks, rate_hz)),
         line_hz=float(line) if line else None,
+        simulated=_says_simulated(file),
     )
+
+
+def _says_simulated(file: Path) -> bool:
+    """Whether the first part of the file, its header, carries the mark of our generators."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return SIMULATED in stream.read(_HEAD_BYTES)
 
 
 def _open(file: Path) -> tuple[Any, list[str]]:

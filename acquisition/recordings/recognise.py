@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from acquisition.recordings import brainflow_csv, mne_files, muse_csv, openbci_txt, xdf
+from acquisition.recordings import brainflow_csv, converted, mne_files, muse_csv, openbci_txt, xdf
 from acquisition.recordings.recording import Recording
 from acquisition.recordings.usable import signal_notes
 from config.errors import RecordingError
@@ -58,6 +58,8 @@ def read_recording(settings: RecordingSource) -> Recording:
 
 
 def _reader(file: Path) -> Callable[[Path, RecordingSource], Recording]:
+    if converted.is_converted(file):
+        return converted.read
     if file.is_dir():
         head = b""
     elif not file.exists():
@@ -71,9 +73,15 @@ def _reader(file: Path) -> Callable[[Path, RecordingSource], Recording]:
             return known.read
     if mne_files.recognise(file):
         return mne_files.read
+    if head.startswith(b"\x93NUMPY"):
+        raise RecordingError(
+            f"'{file}' is a file of numpy; a raw file of a dataset is played by its dataset's name, such as "
+            "things-eeg2 --root FOLDER, which converts it once"
+        )
     names = ", ".join(known.name for known in FORMATS)
     raise RecordingError(
-        f"'{file}' is of no known format; known are {names}, and by extension {', '.join(mne_files.EXTENSIONS)}"
+        f"'{file}' is of no known format; known are {names}, converted datasets, and by extension "
+        + ", ".join(mne_files.EXTENSIONS)
     )
 
 

@@ -90,6 +90,8 @@ class Recording:
         Facts worth a line on screen.
     line_hz
         Line frequency, if the file says.
+    simulated
+        The file says that its EEG is not from a living head.
     """
 
     file: Path
@@ -104,6 +106,7 @@ class Recording:
     resets: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     line_hz: float | None = None
+    simulated: bool = False
 
     @property
     def samples(self) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.participant.session import SIGNAL_BAND_HZ, Block, Onset, Session
+from acquisition.participant.session import Block, Onset, Session, loudness
 from acquisition.sources.pace import Pace
 from acquisition.types import Chunk, Event, StreamInfo
 from config.errors import SourceError
@@ -59,8 +59,6 @@ class ParticipantReader:
         self._row = 0
         self._pace = Pace(s.speed, self._clock, self._wait)
         self._chunk_rows = max(1, min(round(s.chunk_s * s.rate_hz), round(s.rate_hz)))
-        low, high = SIGNAL_BAND_HZ
-        loud = f"signal to noise {s.snr_db:g} dB between {low:g} and {high:g} Hz" if s.signal else "no signal at all"
         return StreamInfo(
             name="simulated participant",
             kind="participant",
@@ -68,7 +66,7 @@ class ParticipantReader:
             channels=session.channels,
             simulated=True,
             exact_rows=True,
-            notes=("simulated, not a person", loud),
+            notes=("simulated, not a person", loudness(s)),
             line_hz=s.line_hz,
         )
 

@@ -60,6 +60,7 @@ class RecordingReader:
             kind="recording",
             rate_hz=recording.rate_hz,
             channels=recording.channels,
+            simulated=recording.simulated,
             exact_rows=recording.stamps is None and not recording.breaks,
             has_counter=bool(recording.breaks),
             notes=(f"{recording.format}, {recording.n_rows / recording.rate_hz:.1f} s", *recording.notes),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,7 +12,15 @@ from torch import nn
 
 from config.errors import BundleError
 from inference.encoders.base import Vectors, Windows, aligned_copy
-from inference.encoders.nice import NICE
+
+
+@runtime_checkable
+class Foldable(Protocol):
+    """A network that knows a cheaper form of itself for evaluation mode."""
+
+    def folded(self) -> nn.Module:
+        """The same function with fewer operations."""
+        ...
 
 
 def pick_device(device: str) -> str:
@@ -42,7 +50,7 @@ class Network:
 
     def __init__(self, net: nn.Module, device: str) -> None:
         net.eval()
-        self.net = (net.folded() if isinstance(net, NICE) else net).to(device).requires_grad_(False)
+        self.net = (net.folded() if isinstance(net, Foldable) else net).to(device).requires_grad_(False)
         self.device = device
 
     def embed(self, windows: Windows) -> Vectors:

@@ -18,9 +18,20 @@ NETWORKS = {
     "eegproject": ("inference.encoders.eegproject", "EEGProject"),
     "spatial_mlp": ("inference.encoders.spatial_mlp", "SpatialMLP"),
     "nice": ("inference.encoders.nice", "NICE"),
+    "atm": ("inference.encoders.atm", "ATM"),
+    "vae": ("inference.encoders.vae", "VAE"),
+    "vrae": ("inference.encoders.vrae", "VRAE"),
+    "eegnet_fusion": ("inference.encoders.eegnet_fusion", "EEGNetFusion"),
+    "mi_eegnet": ("inference.encoders.mi_eegnet", "MIEEGNet"),
+    "responses": ("inference.encoders.responses", "ResponseHead"),
 }
 """Name to module and class, made from (channels, times, dim, **parameters)."""
-CLOSED_FORM = {"riemann": ("inference.encoders.riemann", "Riemann")}
+CLOSED_FORM = {
+    "riemann": ("inference.encoders.riemann", "Riemann"),
+    "ensemble": ("inference.encoders.ensemble", "Ensemble"),
+    "cca": ("inference.encoders.linear", "CCA"),
+    "encoding": ("inference.encoders.linear", "Encoding"),
+}
 """Name to module and class: fitted without gradients (see `base.ClosedForm`)."""
 BRAINDECODE = "braindecode:"
 MAX_VALUES = 1 << 28
@@ -64,15 +75,16 @@ def build(
     rate_hz: float,
     dim: int,
     parameters: dict[str, Any] | None = None,
+    restoring: bool = False,
 ) -> nn.Module:
-    """Untrained network of a torch encoder: windows (n, channels, times) to (n, dim).
+    """Network of a torch encoder with its first weights: windows (n, channels, times) to (n, dim).
 
     Parameters
     ----------
     architecture
         A name of `names`, but not ``riemann``, which is fitted in closed form.
     channels
-        Their names; only their number matters to today's encoders.
+        Their names; models of braindecode get the places of the electrodes by them.
     times
         Samples in a window.
     rate_hz
@@ -81,6 +93,8 @@ def build(
         Length of the embedding.
     parameters
         Options of the architecture.
+    restoring
+        The weights come from a bundle: nothing pretrained is read.
 
     Raises
     ------
@@ -95,7 +109,8 @@ def build(
     if architecture.startswith(BRAINDECODE):
         from inference.encoders import zoo
 
-        return zoo.build(architecture.removeprefix(BRAINDECODE), len(channels), times, rate_hz, dim, options)
+        name = architecture.removeprefix(BRAINDECODE)
+        return zoo.build(name, channels, times, rate_hz, dim, options, restoring=restoring)
     module, name = NETWORKS[architecture]
     cls = getattr(importlib.import_module(module), name)
     _check_options(architecture, cls, options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -92,6 +94,27 @@ class Riemann:
         weights, bias = _ridge(self._features(x), y, self.parameters.alpha, self.parameters.standardise)
         self._arrays |= {"weights": weights, "bias": bias}
         return self
+
+    def with_alphas(self, windows: Windows, targets: NDArray[Any], alphas: Sequence[float]) -> list[Riemann]:
+        """The fitted encoder with other ridge penalties; only the ridge is solved again, on the same training data.
+
+        Parameters
+        ----------
+        windows, targets
+            As it was fitted to.
+        alphas
+            Penalties.
+        """
+        features = self._features(np.asarray(windows, np.float64))
+        y = np.asarray(targets, np.float64)
+        models = []
+        for alpha in alphas:
+            model = copy.copy(self)
+            model.parameters = self.parameters.model_copy(update={"alpha": alpha})
+            weights, bias = _ridge(features, y, alpha, self.parameters.standardise)
+            model._arrays = {**self._arrays, "weights": weights, "bias": bias}
+            models.append(model)
+        return models
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -11,9 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from config.errors import BundleError
-from inference import build, inputs, pixels
+from config.errors import BundleError, SettingsError
+from inference import build, build_parts, inputs, pixels
+from inference.build_parts import Choice
+from inference.clip_features import Wanted
 from inference.gallery import Gallery
+from inference.text import Word
+
+COLOURS = Choice("colours")
 
 
 def mean_colours(paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
@@ -32,7 +37,7 @@ def colours(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("mean_colours")
     module.SPACE, module.DIM, module.embed = "colours:3", 3, mean_colours
     monkeypatch.setitem(sys.modules, "mean_colours", module)
-    monkeypatch.setitem(build.PICTURE_MODELS, "colours", "mean_colours")
+    monkeypatch.setitem(build_parts.PICTURE_MODELS, "colours", "mean_colours")
 
 
 def draw(path: Path, colour: str, size: tuple[int, int] = (8, 8)) -> None:
@@ -45,9 +50,9 @@ def test_pictures_become_items_with_labels_and_copies(tmp_path: Path) -> None:
     draw(tmp_path / "in" / "00001_aircraft_carrier" / "aircraft_carrier_01b.jpg", "red")
     draw(tmp_path / "in" / "blue-square_003.PNG", "blue")
     (tmp_path / "in" / "notes.txt").write_text("not a picture")
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[str, int, int]] = []
     spec = build.from_pictures(
-        tmp_path / "in", tmp_path / "g", model="colours", progress=lambda done, total: seen.append((done, total))
+        tmp_path / "in", tmp_path / "g", choice=COLOURS, progress=lambda *told: seen.append(told)
     )
     gallery = Gallery.load(tmp_path / "g")
     assert {item.id: item.label for item in gallery.items} == {
@@ -55,7 +60,7 @@ def test_pictures_become_items_with_labels_and_copies(tmp_path: Path) -> None:
         "blue-square_003": "blue square",
     }
     assert (spec.space, spec.dim, spec.model) == ("colours:3", 3, "colours")
-    assert seen == [(1, 2), (2, 2)]
+    assert seen == [(what, done, 2) for what in ("checking pictures", "embedding pictures") for done in (1, 2)]
     for item in gallery.items:
         with Image.open(tmp_path / "g" / item.picture) as picture:
             picture.load()
@@ -67,7 +72,7 @@ def test_pictures_become_items_with_labels_and_copies(tmp_path: Path) -> None:
 def test_a_stem_that_stands_twice_gives_ids_by_path(tmp_path: Path) -> None:
     draw(tmp_path / "in" / "cat" / "1.png", "red")
     draw(tmp_path / "in" / "dog" / "1.png", "blue")
-    build.from_pictures(tmp_path / "in", tmp_path / "g", model="colours")
+    build.from_pictures(tmp_path / "in", tmp_path / "g", choice=COLOURS)
     assert sorted(Gallery.load(tmp_path / "g").row_of) == ["cat/1", "dog/1"]
 
 
@@ -75,23 +80,58 @@ def test_a_stem_that_stands_twice_gives_ids_by_path(tmp_path: Path) -> None:
 def test_pictures_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "in"
     with pytest.raises(BundleError, match="no folder"):
-        build.from_pictures(folder, tmp_path / "g", model="colours")
+        build.from_pictures(folder, tmp_path / "g", choice=COLOURS)
     folder.mkdir()
     with pytest.raises(BundleError, match="holds no picture"):
-        build.from_pictures(folder, tmp_path / "g", model="colours")
+        build.from_pictures(folder, tmp_path / "g", choice=COLOURS)
     (folder / "fake.png").write_bytes(b"GIF or PNG, who knows")
     with pytest.raises(BundleError, match=r"fake\.png' cannot be read"):
-        build.from_pictures(folder, tmp_path / "g", model="colours")
+        build.from_pictures(folder, tmp_path / "g", choice=COLOURS)
     draw(folder / "fake.png", "red", (30, 30))
     monkeypatch.setattr(inputs, "MAX_PIXELS", 899)
     with pytest.raises(BundleError, match="30 x 30, more than 899 pixels"):
-        build.from_pictures(folder, tmp_path / "g", model="colours")
+        build.from_pictures(folder, tmp_path / "g", choice=COLOURS)
     monkeypatch.setattr(inputs, "MAX_PICTURE_BYTES", 10)
     with pytest.raises(BundleError, match="larger than"):
-        build.from_pictures(folder, tmp_path / "g", model="colours")
-    with pytest.raises(BundleError, match="unknown picture model 'clip'; known: pixels"):
-        build.from_pictures(folder, tmp_path / "g", model="clip")
+        build.from_pictures(folder, tmp_path / "g", choice=COLOURS)
     assert not (tmp_path / "g").exists()
+
+
+@pytest.mark.usefixtures("colours")
+def test_all_bad_pictures_are_named_before_any_work(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for name in "abcd":
+        draw(folder / f"{name}.jpg", "red", (64, 64))
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "b.jpg")
+    whole = (folder / "b.jpg").read_bytes()
+    (folder / "b.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    (folder / "c.jpg").write_bytes(b"no picture")
+    seen: list[str] = []
+    with pytest.raises(
+        BundleError, match=r"b\.jpg' cannot be read to its end.*1 more cannot be used either: '.*c\.jpg'"
+    ):
+        build.from_pictures(folder, tmp_path / "g", choice=COLOURS, progress=lambda what, *_: seen.append(what))
+    assert set(seen) == {"checking pictures"}
+
+
+def test_options_of_open_clip_are_not_those_of_pixels() -> None:
+    with pytest.raises(SettingsError, match="--layers is of open_clip models, not of 'pixels'"):
+        Choice("pixels", wanted=Wanted(layers=(1,)))
+    with pytest.raises(SettingsError, match="--weights is the trained folder of --model vae"):
+        Choice("vae")
+    with pytest.raises(BundleError, match="blur kernel 4 is not odd"):
+        Wanted(blurs=(4,))
+    with pytest.raises(BundleError, match="name one twice"):
+        Wanted(layers=(4, 4))
+
+
+def test_words_need_a_text_side(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="'pixels' has no text side"):
+        build.from_texts([Word("cat", "cat")], tmp_path / "g", choice=Choice())
+    with pytest.raises(SettingsError, match="layers and blurs are of pictures"):
+        wanted = Choice("ViT-B-32", wanted=Wanted(layers=(1,)))
+        build.from_pictures_and_texts(tmp_path, [Word("cat", "cat")], tmp_path / "g", choice=wanted)
 
 
 def test_the_features_that_come_with_eegseek(tmp_path: Path) -> None:
@@ -217,7 +257,7 @@ def test_pictures_build_with_the_models_that_come_with_eegseek(tmp_path: Path) -
         picture = Image.new("RGB", (80, 60), (240, 240, 240))
         picture.paste(colour, (20, 20, 60, 40))
         picture.save(tmp_path / "in" / f"{name}.png")
-    seen: list[tuple[int, int]] = []
-    spec = build.from_pictures(tmp_path / "in", tmp_path / "g", progress=lambda done, total: seen.append((done, total)))
+    seen: list[tuple[str, int, int]] = []
+    spec = build.from_pictures(tmp_path / "in", tmp_path / "g", progress=lambda *told: seen.append(told))
     assert spec.space.startswith("pixels-")
-    assert seen[-1] == (2, 2)
+    assert seen[-1] == ("embedding pictures", 2, 2)

@@ -2,40 +2,79 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from config.chain import ChainSettings, WindowSettings
 from config.errors import BundleError
+from inference.bundle import load_encoder, write_encoder
 from inference.encoders import registry
 from inference.encoders.base import ALIGNMENT, aligned, aligned_copy, unit_norm
-from inference.encoders.network import Network, load_weights, state_arrays
-from inference.encoders.nice import NICE
+from inference.encoders.generative import Generative
+from inference.encoders.network import Foldable, Network, load_weights, state_arrays
 
-SIZES = {"eegproject": (17, 512, 2.4e6), "spatial_mlp": (63, 1024, 5.2e6), "nice": (63, 1024, 2.6e6)}
+SIZES = {
+    "eegproject": (17, 512, 2.4e6),
+    "spatial_mlp": (63, 1024, 5.2e6),
+    "nice": (63, 1024, 2.6e6),
+    "atm": (63, 1024, 3.1e6),
+    "eegnet_fusion": (63, 1024, 0.83e6),
+    "mi_eegnet": (63, 1024, 0.43e6),
+    "vae": (63, 1024, 3.08e6),
+    "vrae": (63, 1024, 2.72e6),
+    "responses": (1, 1024, 1.87e6),
+}
+SMALL: dict[str, dict[str, object]] = {
+    "eegnet_fusion": {"filters": [2, 3], "kernels": [16, 9], "separables": [8, 5]},
+    "mi_eegnet": {"filters": 4, "depth": 2},
+    "vae": {"latent": 6, "widths": [8, 12]},
+    "vrae": {"latent": 6, "hidden": 16, "step": 7},
+    "responses": {"run": 30, "width": 16},
+}
+"""Options that make the large ones quick."""
+WITHOUT_CHANCE: dict[str, dict[str, object]] = {name: {"dropout": 0.0} for name in SIZES}
+WITHOUT_CHANCE["nice"] |= {"head_dropout": 0.0}
+WITHOUT_CHANCE["atm"] |= {"head_dropout": 0.0, "attention_dropout": 0.0}
+SILENCED = {"nice": ["temporal.bias", "spatial.bias"], "atm": ["trunk.temporal.bias", "trunk.spatial.bias"]}
+"""Biases before a batch norm, which takes them away again: their gradient is nothing, or rounding."""
 
 
-def make(name: str, channels: int = 4, times: int = 100, dim: int = 8, **parameters: float) -> torch.nn.Module:
+def make(name: str, channels: int = 4, times: int = 100, dim: int = 8, **parameters: object) -> torch.nn.Module:
     torch.manual_seed(0)
     names = tuple(f"c{k}" for k in range(channels))
     return registry.build(name, channels=names, times=times, rate_hz=250.0, dim=dim, parameters=parameters)
+
+
+def small(name: str, **parameters: object) -> torch.nn.Module:
+    """With running statistics that are not those of a fresh network."""
+    net = make(name, **{**SMALL.get(name, {}), **parameters})
+    for _ in range(2):
+        net(torch.randn(16, 4, 100) * 3 + 1)
+    return net
+
+
+def test_every_network_is_tested() -> None:
+    assert set(SIZES) == set(registry.NETWORKS)
 
 
 @pytest.mark.parametrize("name", list(SIZES))
 def test_parameter_counts_are_those_of_the_recipes(name: str) -> None:
     channels, dim, expected = SIZES[name]
     with torch.device("meta"):  # counts need no memory
-        net = make(name, channels, 250, dim)
+        net = make(name, channels, 2000 if name == "responses" else 250, dim)
     assert sum(p.numel() for p in net.parameters()) == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize("name", list(SIZES))
 def test_windows_in_vectors_out_and_the_same_each_time(name: str) -> None:
     windows = np.random.default_rng(0).standard_normal((3, 4, 100)).astype(np.float32)
-    network = Network(make(name), "cpu")
+    network = Network(small(name), "cpu")
     vectors = network.embed(windows)
     assert vectors.shape == (3, 8)
     assert vectors.dtype == np.float32
@@ -44,11 +83,69 @@ def test_windows_in_vectors_out_and_the_same_each_time(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(SIZES))
+def test_a_vector_does_not_depend_on_the_windows_beside_it(name: str) -> None:
+    windows = np.random.default_rng(0).standard_normal((7, 4, 100)).astype(np.float32)
+    windows[3] *= 100
+    network = Network(small(name), "cpu")
+    alone = np.concatenate([network.embed(windows[k : k + 1]) for k in range(7)])
+    assert np.allclose(network.embed(windows), alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(SIZES))
+def test_mixed_precision_learns_nearly_the_same(name: str) -> None:
+    """Sums of squares in half precision would not: the statistics that are computed here stay whole."""
+    ours = make(name, **SMALL.get(name, {}), **WITHOUT_CHANCE[name])
+    mixed = copy.deepcopy(ours)
+    windows = torch.randn(16, 4, 100) * 3 + 50
+    expected = ours(windows)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = mixed(windows)
+    assert torch.cosine_similarity(found.float(), expected, dim=1).min() > 0.95
+    for a, b in zip(mixed.buffers(), ours.buffers(), strict=True):
+        assert torch.allclose(a.float(), b.float(), rtol=0.1, atol=0.01 + 0.05 * float(b.abs().max()))
+
+
+@pytest.mark.parametrize("name", list(SIZES))
 def test_every_parameter_learns(name: str) -> None:
-    net = make(name).train()
-    net(torch.randn(16, 4, 100)).pow(2)[:, 0].sum().backward()
-    # layer norm's other outputs have no say in the first one, nothing else may be without gradient
-    assert [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
+    net = make(name, **SMALL.get(name, {})).train()
+    windows = torch.randn(16, 4, 100)
+    if isinstance(net, Generative):
+        made = net.generate(windows)
+        loss = (
+            (made.reconstruction - windows).square().mean() + made.mean.square().mean() + made.log_variance.exp().mean()
+        )
+        vectors = made.vectors
+    else:
+        loss, vectors = torch.tensor(0.0), net(windows)
+    (loss + (vectors * torch.randn(16, 8)).mean()).backward()
+    missing = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert [n for n in missing if n not in SILENCED.get(name, [])] == []
+    assert all(p.grad is not None for p in net.parameters()), "a parameter outside the graph stops several devices"
+
+
+@pytest.mark.parametrize("name", list(SIZES))
+def test_a_bundle_gives_the_same_bits(tmp_path: Path, name: str) -> None:
+    net = small(name)
+    channels = tuple(f"c{k}" for k in range(4))
+    fields = {
+        "architecture": name,
+        "parameters": SMALL.get(name, {}),
+        "channels": channels,
+        "window": WindowSettings(end_s=0.4, rate_hz=250.0),
+        "chain": ChainSettings(channels=channels),
+        "space": "s",
+        "dim": 8,
+    }
+    write_encoder(tmp_path / "b", fields, state_arrays(net))
+    windows = np.random.default_rng(0).standard_normal((3, 4, 100)).astype(np.float32)
+    loaded = load_encoder(tmp_path / "b", "cpu").encode(windows)
+    assert np.array_equal(loaded, unit_norm(Network(net, "cpu").embed(windows)))
+
+
+@pytest.mark.parametrize("name", [*SIZES])
+def test_unknown_options_are_named(name: str) -> None:
+    with pytest.raises(BundleError, match=f"'{name}' has no parameter 'colour'; known are"):
+        make(name, colour="red")
 
 
 def test_spatial_filters_are_never_negative() -> None:
@@ -63,15 +160,15 @@ def test_spatial_filters_are_never_negative() -> None:
     assert (hooked[0][1] < 0).all()
 
 
-def test_folded_nice_is_the_same_function() -> None:
-    net = make("nice", channels=5, times=120, dim=16)
-    assert isinstance(net, NICE)
-    for _ in range(3):  # running statistics that are not those of a fresh network
-        net(torch.randn(32, 5, 120) * 3 + 1)
-    net.eval()
-    windows = torch.randn(4, 5, 120)
+@pytest.mark.parametrize("name", ["nice", "atm"])
+def test_folded_is_the_same_function(name: str) -> None:
+    net = small(name).eval()
+    assert isinstance(net, Foldable)
+    windows = torch.randn(4, 4, 100)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
     with torch.no_grad():
         assert torch.allclose(net(windows), net.folded()(windows), atol=1e-5)
+    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
 
 
 def test_unknown_encoder_names_the_nearest() -> None:

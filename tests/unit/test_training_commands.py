@@ -13,7 +13,8 @@ from rich.console import Console
 from config.bundles import read_encoder_spec
 from config.errors import EegseekError
 from inference.build import from_labels
-from training.commands import evaluate_command, train_command
+from training.commands import train_command
+from training.evaluate_command import Places, evaluate_command
 
 RATE, SECONDS = 256, 40
 SET = [
@@ -86,10 +87,11 @@ def test_train_then_evaluate(files: list[Path], gallery: Path, truth: Path, tmp_
     assert spec.channels == ("TP9", "TP10") and spec.window.end_s == 0.5 and spec.parameters["alpha"] == 10
     assert [record["name"] for record in spec.training["recordings"]] == ["run0.csv", "run1.csv"]
     screen = quiet()
-    found = evaluate_command(bundle, files[2:], gallery, truth=truth, json_path=report, console=screen)
-    assert found["single_trial"]["auc"]["value"] > 0.95
-    assert json.loads(report.read_text()) == found
-    assert isinstance(screen.file, io.StringIO) and "AUC" in screen.file.getvalue()
+    found = evaluate_command(bundle, files[2:], gallery, truth=truth, places=Places(report), console=screen)
+    single = next(row for row in found.rows if row.repeats == 1 and "auc" in row.metrics)
+    assert single.metrics["auc"].value > 0.95
+    assert json.loads(report.read_text()) == found.json_able()
+    assert isinstance(screen.file, io.StringIO) and "auc" in screen.file.getvalue().lower()
 
 
 def test_a_bundle_evaluates_with_its_own_chain_whatever_the_settings(
@@ -99,7 +101,7 @@ def test_a_bundle_evaluates_with_its_own_chain_whatever_the_settings(
     train_command(files[:2], gallery, "riemann", tmp_path / "b", overrides=SET, parameters=["alpha=10"], **given)
     plain = evaluate_command(tmp_path / "b", files[2:], gallery, **given)
     other = evaluate_command(tmp_path / "b", files[2:], gallery, overrides=["chain.highpass_hz=8.0"], **given)
-    assert plain == other
+    assert plain.rows == other.rows
 
 
 @pytest.mark.parametrize(

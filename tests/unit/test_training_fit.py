@@ -13,7 +13,9 @@ from torch.nn import functional
 
 from training import fit
 from training.examples import Examples
-from training.losses import InfoNCE
+from training.feed import batches
+from training.objectives.base import Batch
+from training.objectives.infonce import InfoNCE
 
 ITEMS, DIM, SHAPE = 12, 6, (3, 20)
 SETTINGS = fit.FitSettings(
@@ -51,7 +53,7 @@ def test_loss_is_clips_where_no_item_repeats() -> None:
     logits = functional.normalize(x, dim=1) @ y.T / 0.07
     target = torch.arange(7)
     clip = (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
-    assert torch.allclose(loss(x, y, target), clip, atol=1e-5)
+    assert torch.allclose(loss(Batch(x, x, y, target)), clip, atol=1e-5)
 
 
 def test_repeats_of_an_item_in_a_batch_do_not_count_as_wrong() -> None:
@@ -59,14 +61,14 @@ def test_repeats_of_an_item_in_a_batch_do_not_count_as_wrong() -> None:
     loss = InfoNCE()
     items = torch.eye(4)
     index = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])
-    assert loss(items[index], items, index).item() == pytest.approx(np.log(2) / 2, abs=1e-3)
-    assert loss(items[index].flip(0), items, index).item() > 5
+    assert loss(Batch(items, items[index], items, index)).item() == pytest.approx(np.log(2) / 2, abs=1e-3)
+    assert loss(Batch(items, items[index].flip(0), items, index)).item() > 5
 
 
 def test_temperature_is_learned_and_bounded() -> None:
     loss = InfoNCE()
     with torch.no_grad():
-        loss.log_scale.fill_(50.0)
+        loss.temperature.log_scale.fill_(50.0)
     assert loss.logits(torch.eye(3), torch.eye(3)).max().item() == pytest.approx(100, rel=1e-4)
 
 
@@ -114,7 +116,7 @@ def test_progress_is_told_after_every_pass() -> None:
 
 @pytest.mark.parametrize(("n", "size"), [(5, 2), (33, 32), (64, 32), (3, 256)])
 def test_batches_cover_everything_and_leave_none_alone(n: int, size: int) -> None:
-    bounds = fit._batches(n, size)
+    bounds = batches(n, size)
     assert bounds[0][0] == 0 and bounds[-1][1] == n
     assert all(a[1] == b[0] for a, b in pairwise(bounds))
     sizes = [b - a for a, b in bounds]

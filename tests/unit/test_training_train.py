@@ -153,6 +153,21 @@ def test_normalisation_is_fitted_to_training_windows_only(many: Gallery, tmp_pat
     assert not np.allclose(spec.normalisation.mean_uv, data.windows.mean(axis=(0, 2)), rtol=1e-4, atol=1e-4)
 
 
+def test_whitening_is_fitted_to_training_windows_and_kept_in_the_bundle(many: Gallery, tmp_path: Path) -> None:
+    from training import split
+    from training.epochs import gather
+    from training.whitening import fit_whitening
+
+    made = (epochs(many, repeated(IDS, 4)),)
+    spec = train(network(many, tmp_path / "bundle", epochs=made, whiten=True))
+    assert spec.normalisation is not None and spec.normalisation.whitening is not None
+    data = gather(made, [], many)
+    known = data.take(split.hold_out(data, "stimulus", 0.2, 0).train)
+    assert np.allclose(spec.normalisation.whitening, fit_whitening(known, spec.normalisation))
+    assert spec.training["whiten"] and spec.scores["single_trial"]["mrr"]["value"] > 0.4
+    assert not np.allclose(load_encoder(tmp_path / "bundle").encode(data.windows[:1]), 0)
+
+
 def test_the_same_request_gives_the_same_bundle(many: Gallery, tmp_path: Path) -> None:
     first, again = (train(network(many, tmp_path / name, epochs_max=3)) for name in ("a", "b"))
     assert first == again

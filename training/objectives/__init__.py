@@ -1,1 +1,1 @@
-"""What networks are trained by: objectives by name, combined with weights, and augmentations of windows."""
+"""What networks are trained by: objectives by name, each a `base.Objective`, summed with weights."""
