@@ -174,6 +174,7 @@ class _Training:
         counts = np.bincount(trials.recording, minlength=len(trials.origins))
         return {
             "recordings": [{**asdict(o), "trials": int(n)} for o, n in zip(trials.origins, counts, strict=True)],
+            "items": [gallery.items[row].id for row in np.unique(trials.rows)],
             "items_shown": len(np.unique(trials.rows)),
             "trials": len(trials),
             "lost": trials.lost,

@@ -21,10 +21,13 @@ COMMANDS = (
     ["evaluate"],
     ["gallery"],
     ["gallery", "build"],
-    ["gallery", "search"],
+    *(["gallery", name] for name in ("search", "import", "info", "merge", "migrate", "adapt", "centre", "train-vae")),
+    ["classify"],
+    ["compare"],
+    ["dataset"],
+    *(["dataset", name] for name in ("info", "convert", "epochs", "generate", "crops")),
     ["bench"],
-    ["bench", "latency"],
-    ["bench", "muse"],
+    *(["bench", name] for name in ("latency", "muse", "bound", "replay", "train")),
     ["doctor"],
 )
 
