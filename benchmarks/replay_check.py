@@ -24,8 +24,7 @@ from config.settings import RecordingSource
 from inference.bundle import LoadedEncoder, load_encoder
 from inference.gallery import Gallery, check_fit
 from training import metrics
-from training.epochs import rows_of_labels
-from training.evaluate import plan_of
+from training.epochs import plan_of, rows_of_labels
 
 CLOSE = 0.9999
 """Cosine that every pair of embeddings must reach."""

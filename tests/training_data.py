@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,11 @@ from config.bundles import Item
 from config.chain import ChainSettings, RejectionSettings, WindowSettings
 from config.settings import MarkerSettings
 from inference.gallery import Gallery, write_gallery
+from training.epochs import Origin
+from training.evaluate_report import evaluate_report
+from training.evaluate_session import EvaluateRequest
+from training.protocols.data import Data
+from training.protocols.schema import Metric, Report
 
 CHANNELS = ("O1", "Oz", "O2", "Pz")
 TIMES, DIM, SPACE = 32, 8, "test:8"
@@ -76,3 +82,17 @@ def of_data(
 def repeated(ids: Sequence[str], repeats: int, seed: int = 0) -> list[str]:
     """Every id so many times, in random order."""
     return [str(i) for i in np.random.default_rng(seed).permutation(np.repeat(list(ids), repeats))]
+
+
+def evaluated(
+    bundle: Path, made: Sequence[Epochs], folder: Path, origins: Sequence[Origin] = (), **request: Any
+) -> Report:
+    """A bundle scored on epochs, against the gallery in ``folder``."""
+    origins = origins or [Origin(f"run {k}") for k in range(len(made))]
+    scored = Data(tuple(made), tuple(origins), plan())
+    return evaluate_report(EvaluateRequest(bundle, folder, scored, device="cpu", **request))
+
+
+def score(found: Report, name: str, repeats: int = 1) -> Metric:
+    """A score of the first row with so many repeats."""
+    return next(row.metrics[name] for row in found.rows if row.repeats == repeats)

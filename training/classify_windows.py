@@ -17,8 +17,7 @@ from inference.encoders.base import unit_norm
 from inference.inputs import read_npy, read_text
 from training.classify import Embedded
 from training.epoch_files import is_epochs, read_epochs
-from training.epochs import Origin, Progress, cut_recordings, silent
-from training.evaluate import plan_of
+from training.epochs import Origin, Progress, cut_recordings, plan_of, silent
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from acquisition.offline import Epochs, cut
 from acquisition.plan import Plan
 from acquisition.recordings.converted import recording_sha256
 from acquisition.sources.factory import make_source
+from config.bundles import EncoderSpec
 from config.errors import BundleError, RecordingError
-from config.settings import RecordingSource
+from config.settings import MarkerSettings, RecordingSource
 from inference.gallery import Gallery
 
 Progress = Callable[[str, int, int], None]
@@ -110,6 +111,11 @@ class Trials:
             subject=self.subject[index],
             onsets_s=self.onsets_s[index] if len(self.onsets_s) else self.onsets_s,
         )
+
+
+def plan_of(spec: EncoderSpec, markers: MarkerSettings | None = None) -> Plan:
+    """The plan by which a bundle's windows are cut."""
+    return Plan(spec.chain, spec.window, spec.rejection, markers or MarkerSettings())
 
 
 def cut_recordings(

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.offline import Epochs
-from acquisition.plan import Plan
 from config.bundles import EncoderSpec
 from config.chain import ChainSettings
 from config.errors import RecordingError
 from config.settings import RecordingSource, Settings
 from training.epoch_files import EpochsSpec, is_epochs, read_epochs
-from training.epochs import Origin, Progress, cut_recordings
+from training.epochs import Origin, Progress, cut_recordings, plan_of
 from training.protocols.data import Data
 
 
@@ -41,7 +40,7 @@ def read_scored(
     RecordingError
         A file cannot be read, or a folder was cut otherwise.
     """
-    plan = Plan(spec.chain, spec.window, spec.rejection, settings.markers)
+    plan = plan_of(spec, settings.markers)
     files = [path for path in paths if not is_epochs(path)]
     cut: dict[Path, tuple[Epochs, Origin]] = {}
     if files:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from config.errors import BundleError
+from config.errors import BundleError, SettingsError
 from config.settings import RecordingSource
 from inference.bundle import LoadedEncoder, load_encoder
 from inference.gallery import Gallery, check_fit
-from training import split
+from training import bootstrap, scoring, split
 from training.epochs import Progress, Trials
 from training.protocols import concepts, leaks, zero_shot
 from training.protocols.blocked import check_time
@@ -91,6 +91,7 @@ class Evaluation:
         check_fit(self.encoder.spec, self.gallery.spec)
         self.trials: Trials = request.scored.trials(self.gallery)
         self._check_windows()
+        self._check_unit()
 
     @cached_property
     def zero_shot_claimed(self) -> bool:
@@ -139,6 +140,19 @@ class Evaluation:
                 "by the bundle's own chain"
             )
 
+    def _check_unit(self) -> None:
+        wanted = self.request.options.unit
+        have = 0 if wanted == "auto" else len(np.unique(self._units[wanted]))
+        if wanted != "auto" and have < bootstrap.FEWEST:
+            raise SettingsError(
+                f"intervals over {wanted} need {bootstrap.FEWEST} or more, the recordings hold {have}; choose another "
+                "unit (--unit)"
+            )
+
+    @property
+    def _units(self) -> scoring.Units:
+        return {"subjects": self.trials.subject, "stimuli": self.trials.rows, "runs": self.trials.recording}
+
     def about(self) -> dict[str, Any]:
         """What was scored, on what, and what was left out."""
         spec, trials = self.encoder.spec, self.trials
@@ -178,6 +192,9 @@ class Evaluation:
             notes.append("markers name categories: averages over repeats mix different pictures of one category")
         if not (self.encoder.spec.causal and self.trials.causal):
             notes.append("filters without causality were used: no live session can do as well")
+        if scoring.choose_unit(self._units, self.request.options.unit) is None:
+            few = ", ".join(f"{count} {name}" for name, count in scoring.FEWEST.items())
+            notes.append(f"no interval: it would need at least {few} (any one of these)")
         if self.trials.unmapped:
             notes.append(f"{sum(self.trials.unmapped.values())} windows whose truth is unknown are not scored")
         if self.trials.simulated or self.encoder.spec.simulated:

@@ -1,4 +1,4 @@
-"""Scores with chance and interval, the same for validation, evaluation and live answers."""
+"""Scores of held-out answers with chance, and what intervals resample."""
 
 from __future__ import annotations
 
@@ -51,30 +51,20 @@ def choose_unit(units: Units, wanted: Unit) -> str | None:
     return next((name for name, few in FEWEST.items() if len(np.unique(units[name])) >= few), None)
 
 
-def table(scored: Scored, unit: str | None, *, draws: int = 1000, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """Each score with ``value``, ``chance``, ``low`` and ``high`` (None where no interval can be given).
+def table(scored: Scored) -> dict[str, dict[str, float]]:
+    """Each score with ``value`` and ``chance``.
 
     ``auc``, between two items, is the mean over runs of the area within a run, so that a shift between runs is not
     taken for skill.
     """
     rank = metrics.ranks(scored.cosines, scored.truth)
     guess = metrics.chance(scored.cosines.shape[1])
-    statistics = {name: _of_ranks(score, rank) for name, score in SCORES.items()}
+    values = {name: score(rank) for name, score in SCORES.items()}
     if scored.cosines.shape[1] <= 5:
-        del statistics["top5"]  # always right
+        del values["top5"]  # always right
     if scored.cosines.shape[1] == 2 and len(np.unique(scored.truth)) == 2:
-        statistics["auc"] = lambda index: mean_auc(scored, index)
-    everything = np.arange(len(rank))
-    found = {}
-    for name, statistic in statistics.items():
-        bounds = bootstrap.interval(statistic, scored.units[unit], draws=draws, seed=seed) if unit else None
-        low, high = bounds or (None, None)
-        found[name] = {"value": statistic(everything), "chance": guess[name], "low": low, "high": high}
-    return found
-
-
-def _of_ranks(score: Statistic, rank: NDArray[np.float64]) -> Callable[[NDArray[np.int64]], float]:
-    return lambda index: score(rank[index])
+        values["auc"] = mean_auc(scored, np.arange(len(rank)))
+    return {name: {"value": value, "chance": guess[name]} for name, value in values.items()}
 
 
 def run_aucs(scored: Scored) -> dict[int, float]:
@@ -87,9 +77,8 @@ def held_out(folds: Sequence[calibrate.HeldOut], vectors: Vectors, seed: int) ->
     """Scores of held-out single trials, for the bundle."""
     given = calibrate.answers(folds, vectors, 1, seed)
     units = {"runs": given.fold, "stimuli": given.truth, "subjects": np.zeros_like(given.truth)}
-    found = table(Scored(given.cosines, given.truth, units), None)
     return {
-        "single_trial": {name: {"value": s["value"], "chance": s["chance"]} for name, s in found.items()},
+        "single_trial": table(Scored(given.cosines, given.truth, units)),
         "answers": len(given.truth),
         "items": given.cosines.shape[1],
         "held_out": "validation data, which also chose when to stop or the penalty: a little optimistic",

@@ -1,8 +1,7 @@
-"""Draws what training and evaluation found."""
+"""Draws what training found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,26 +12,6 @@ from config.bundles import EncoderSpec
 
 WIDTH = 64
 NAMES = {"top1": "top-1", "top5": "top-5", "mrr": "MRR", "median_rank": "median rank", "auc": "AUC"}
-
-
-def report(found: dict[str, Any]) -> RenderableType:
-    """An evaluation, as `training.evaluate.evaluate` returns it."""
-    resamples = found["interval"]["resamples"]
-    caption = f"95 % intervals resample {resamples}" if resamples else "no intervals"
-    title = (
-        f"{found['encoder']['architecture']} {found['encoder']['fingerprint']}: {found['trials']} single trials of "
-        f"{found['stimuli']} stimuli, {found['gallery']['items']} items searched"
-    )
-    parts: list[RenderableType] = [_scores(title, caption, found["single_trial"])]
-    if found["auc_of_runs"]:
-        parts.append(_runs(found["auc_of_runs"]))
-    if len(found["by_repeats"]) > 1:
-        parts.append(_curve(found["by_repeats"]))
-    parts.append(Text(_left_out(found)))
-    parts.extend(Text(f"note: {note}", style="yellow") for note in found["notes"])
-    if found["simulated"]:
-        parts.append(Text("note: simulated participant, not a person", style="yellow"))
-    return Group(*parts)
 
 
 def trained(spec: EncoderSpec, fingerprint: str, folder: str) -> RenderableType:
@@ -51,37 +30,18 @@ def trained(spec: EncoderSpec, fingerprint: str, folder: str) -> RenderableType:
 
 
 def _scores(title: str, caption: str, scores: dict[str, dict[str, Any]]) -> Table:
-    table = Table("score", "value", "95 % interval", "chance", title=title, caption=caption, min_width=WIDTH)
+    table = Table("score", "value", "chance", title=title, caption=caption, min_width=WIDTH)
     for name, score in scores.items():
-        table.add_row(NAMES[name], _number(score["value"]), interval(score), _number(score["chance"]))
-    return table
-
-
-def _runs(areas: dict[str, float | None]) -> Table:
-    table = Table("run", "AUC", title="Single trials, run by run", min_width=WIDTH)
-    for name, area in areas.items():
-        table.add_row(name, _number(area))
-    return table
-
-
-def _curve(points: Iterable[dict[str, Any]]) -> Table:
-    points = list(points)
-    names = [name for name in NAMES if name in points[0] and name != "median_rank"]
-    table = Table("repeats", "stimuli", title="Averages over repeats (random subsets, without replacement)")
-    for name in names:
-        table.add_column(f"{NAMES[name]} (chance {_number(points[0][name]['chance'])})")
-    for point in points:
-        cells = [f"{_number(point[name]['value'])} {interval(point[name])}".rstrip() for name in names]
-        table.add_row(str(point["repeats"]), str(point["stimuli"]), *cells)
+        table.add_row(NAMES[name], _number(score["value"]), _number(score["chance"]))
     return table
 
 
 def _calibration(spec: EncoderSpec) -> Table:
-    table = Table(
-        "repeats", "temperature", "log loss (nats)", "calibration error", title="Calibration, held out", min_width=WIDTH
-    )
+    heads = ("repeats", "items", "temperature", "log loss (nats)", "calibration error")
+    table = Table(*heads, title="Calibration, held out", min_width=WIDTH)
     for c in spec.calibration:
-        table.add_row(str(c.repeats), f"{c.temperature:.4f}", f"{c.log_loss:.3f}", f"{c.calibration_error:.3f}")
+        numbers = (f"{c.temperature:.4f}", f"{c.log_loss:.3f}", f"{c.calibration_error:.3f}")
+        table.add_row(str(c.repeats), str(c.gallery_size), *numbers)
     return table
 
 
@@ -93,13 +53,6 @@ def _learned_from(training: dict[str, Any]) -> str:
     if training["unmapped"]:
         said += f"; {training['unmapped']} windows have markers that stand for no item of the gallery"
     return said
-
-
-def _left_out(found: dict[str, Any]) -> str:
-    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(found["refused"].items()))
-    return f"not scored: {found['rejected_or_missed']} stimuli rejected or missed" + (
-        f" ({reasons})" if reasons else ""
-    )
 
 
 def interval(score: dict[str, Any]) -> str:

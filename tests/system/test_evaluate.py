@@ -160,7 +160,7 @@ def test_the_command_scores_epochs_folders_and_writes_everything(many: Gallery, 
         device="cpu",
     )
     text = screen.file.getvalue()  # type: ignore[attr-defined]
-    assert "shown images" in text and "fixed epoch" in text and "AUROC" in text
+    assert "among those shown" in text and "fixed epoch" in text and "AUROC" in text
     assert json.loads((tmp_path / "out" / "all.json").read_text()) == found.json_able()
     lines = list(csv.DictReader((tmp_path / "out" / "rows.csv").open()))
     assert {"selection", "transductive", "gallery", "chance", "low", "high"} <= lines[0].keys()

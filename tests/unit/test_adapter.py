@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training_data import epochs, gallery, plan, repeated
+from training_data import epochs, evaluated, gallery, plan, repeated, score
 
 from config.bundles import ADAPTER_WEIGHTS, Item, read_encoder_spec
 from config.errors import BundleError, SettingsError
 from inference.adapter import Adapter, AdapterParameters, adapt_gallery, load_adapter, parameters_of
 from inference.bundle import load_encoder
 from inference.gallery import Gallery, check_fit, write_gallery
-from training.evaluate import evaluate
 from training.objectives.registry import Term
 from training.request import TrainRequest
 from training.train import train
@@ -111,8 +110,8 @@ def test_a_gallery_is_indexed_after_the_adapter(tmp_path: Path) -> None:
     unseen = layered(tmp_path / "unseen", 1)
     adapt_gallery(tmp_path / "unseen", tmp_path / "bundle", tmp_path / "unseen-adapted")
     seen = epochs(by_layer(tmp_path / "unseen", unseen, 1), repeated(IDS, 6), seed=9)
-    found = evaluate(tmp_path / "bundle", [seen], Gallery.load(tmp_path / "unseen-adapted"), device="cpu")
-    assert found["single_trial"]["mrr"]["value"] > 2 * found["single_trial"]["mrr"]["chance"]
+    mrr = score(evaluated(tmp_path / "bundle", [seen], tmp_path / "unseen-adapted", allow_seen=True), "mrr")
+    assert mrr.value is not None and mrr.chance is not None and mrr.value > 2 * mrr.chance
     with pytest.raises(BundleError, match="'layered>"):
         check_fit(load_encoder(tmp_path / "bundle").spec, shown.spec)
 

@@ -18,7 +18,7 @@ from training.epochs import Origin
 from training.protocols import data, statistics
 from training.protocols.answers import answers, retrieve
 from training.protocols.conditions import selection, trained_by
-from training.protocols.schema import Curve, Metric, Report
+from training.protocols.schema import Curve, Metric, Report, Row
 from training.protocols.sweeps import window_ends
 from training.protocols.zero_shot import Options, zero_shot
 from training.row_tables import evaluation
@@ -144,4 +144,36 @@ def test_a_report_holds_no_nan_and_can_be_written_and_read(tmp_path: Path) -> No
     console = Console(width=200, record=True, file=(tmp_path / "out").open("w"))
     console.print(evaluation(found))
     text = console.export_text()
-    assert "shown images" in text and "fixed epoch" in text and "nothing transductive" in text and "a note" in text
+    for said in ("the picture among those shown", "fixed epoch", "nothing transductive", "a note"):
+        assert said in text
+
+
+@pytest.mark.parametrize("width", [50, 80, 100, 120])
+def test_nothing_is_cut_at_any_width(width: int, tmp_path: Path) -> None:
+    def score(value: float, chance: float) -> Metric:
+        return Metric(value=value, chance=chance, low=value / 2, high=min(2 * value, 1.0), unit="stimuli", p=0.01234)
+
+    def row(what: str, n_way: int, repeats: int, chance: float, **more: object) -> Row:
+        metrics = {"top1": score(0.4, chance), "top5": score(0.6, 5 * chance), "mrr": score(0.5, 2 * chance)}
+        metrics |= {"median_rank": score(0.9, 10.0), "brier": score(0.7, 0.9)}
+        base = BASE.row("zero-shot", what, n_way=n_way, gallery="all", repeats=repeats, metrics=metrics)
+        return base.model_copy(update={"subjects": ("02", "03"), **more})
+
+    rows = [row("the picture among those shown", 200, count, 0.005) for count in (4, 1, 80)]
+    rows += [row("the picture among the whole gallery", 16740, 80, 1 / 16740, transductive=True)]
+    rows += [row("of one", 200, 80, 0.005, subjects=(name,)) for name in ("02", "03")]
+    rows += [row("", 200, 1, 0.005, metrics={}, error="it could not be trained")]
+    found = Report(title="t", rows=(*rows, row("alone", 7, 1, 0.1, protocol="other", metrics={"cka": score(0.3, 0)})))
+    console = Console(width=width, record=True, file=(tmp_path / "out").open("w"))
+    console.print(evaluation(found))
+    text = console.export_text()
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width and "…" not in text
+    tops = [line.split() for line in lines if "0.400 [0.200, 0.800]" in line]
+    assert [next(cell for cell in cells if cell in ("1", "4", "80")) for cells in tops] == ["1", "4", *["80"] * 4]
+    together = " ".join(text.split())
+    assert "6.0e-05" in together and "TRANSDUCTIVE" in together and "failed: it could not be trained" in together
+    assert "0.300 [0.150, 0.600] chance 0.000" in together and "CKA" in together and "--report" in together
+    lists = [line for line in lines if "0.700 [0.350, 1.000]" in line]
+    assert len(lists) == 2 and "Brier" in lists[0]  # at the most repeats, of all subjects together
+    assert ("MRR" in text) == (width > 50) and ("reciprocal" in text) == (width == 50)

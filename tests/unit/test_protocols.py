@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from training_data import gallery
 
 from config.errors import RecordingError, SettingsError
 from inference.gallery import Gallery
+from training.epochs import Trials
 from training.protocols import categories, classes, few_shot, open_set, texts
 from training.protocols.answers import answers
 from training.protocols.zero_shot import Options, counts, zero_shot
@@ -217,3 +219,49 @@ def test_corrections_undo_a_shift_and_what_uses_the_queries_is_marked(many: Gall
     ]
     with pytest.raises(RecordingError, match="'run 0' is calibrated on and scored"):
         post_hoc.post_hoc(shifted, data, data, many, BASE, Options())
+
+
+def test_each_subject_is_corrected_by_their_own_calibration(many: Gallery) -> None:
+    """Two subjects whose embeddings are shifted in opposite ways: a correction of both together would undo neither."""
+    from training.protocols import post_hoc
+
+    shift = np.random.default_rng(1).standard_normal(many.vectors.shape[1])
+    shift *= 4 / np.linalg.norm(shift)
+    data = trials_of(many, IDS, 4, signal=0.5, subjects=2)
+    calibration = trials_of(many, IDS[:30], 4, signal=0.5, subjects=2, seed=60)
+    learned = trials_of(many, IDS[:30], 4, signal=0.5, seed=90)
+    # the sign is told by the first sample, which decode hardly needs
+    for trials in (data, calibration):
+        trials.windows[:, 0, 0] = np.where(trials.subject == 0, 1e3, -1e3)
+
+    def shifted(windows):  # type: ignore[no-untyped-def]
+        plain = windows.copy()
+        sign = np.sign(plain[:, :1, 0])
+        far = np.abs(plain[:, 0, 0]) > 500
+        plain[:, 0, 0] = 0
+        moved = decode(plain) + shift * sign * far[:, None]
+        return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+
+    def top(of: Trials) -> dict[str, float]:
+        rows = post_hoc.post_hoc(shifted, data, of, many, BASE, Options(repeats=(4,)), reference=learned)
+        assert all(row.metrics["top1"].n == 2 * len(IDS) for row in rows)
+        return {row.what.partition(", ")[2]: row.metrics["top1"].value or 0 for row in rows}
+
+    right = top(calibration)
+    swapped = replace(
+        calibration, origins=tuple(replace(o, subject={"0": "1", "1": "0"}[o.subject]) for o in calibration.origins)
+    )
+    wrong = top(swapped)
+    assert right["as it is"] == wrong["as it is"]
+    for name in ("whitened", "affine map per user"):
+        assert right[name] > max(1.5 * right["as it is"], 1.5 * wrong[name]), name
+    stranger = replace(calibration, origins=tuple(replace(o, subject="9") for o in calibration.origins))
+    with pytest.raises(RecordingError, match="no calibration recording is of '0'"):
+        post_hoc.post_hoc(shifted, data, stranger, many, BASE, Options())
+
+
+def test_rows_say_how_many_stimuli_have_the_repeats(many: Gallery) -> None:
+    data = trials_of(many, IDS[:10], 2)
+    fewer = data.take(np.flatnonzero((data.rows != data.rows[0]) | (np.arange(len(data)) == 0)))
+    rows, _ = zero_shot(decode, fewer, many, BASE, Options())
+    assert {row.repeats: row.notes for row in rows} == {1: (), 2: ("9 of 10 stimuli have 2 repeats or more",)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -184,6 +186,50 @@ def test_probabilities_that_are_true_by_construction() -> None:
     assert of("class_kappa")[0] > 0.1 and of("class_top5_any")[0] > of("class_top5_any")[1]
     # cosines here know nothing of how the vectors lie
     assert made["neighbour_jaccard10"].chance == pytest.approx(of("neighbour_jaccard10")[0], abs=0.05)
+
+
+def test_bits_about_the_class_lie_in_their_interval_and_are_left_out_of_few_answers() -> None:
+    rng = np.random.default_rng(6)
+    vectors, names = unit_norm(rng.standard_normal((20, DIM))), [f"c{k}" for k in range(20)]
+
+    def bits(each: int, right: float) -> Metric | None:
+        truth = np.repeat(np.arange(20), each)
+        said = np.where(rng.random(len(truth)) < right, truth, rng.integers(20, size=len(truth)))
+        given = Given(np.eye(20, dtype=np.float32)[said], truth, 1, 0.1)
+        return probability_row(row(), given, vectors, names).metrics.get("class_bits")
+
+    assert bits(4, 0.7) is None
+    for each, right in ((10, 0.7), (10, 0.0), (200, 0.7), (200, 1.0)):
+        found = bits(each, right)
+        assert found is not None and found.value is not None and found.chance is not None
+        assert found.low is not None and found.high is not None
+        assert found.low <= found.value <= found.high and found.chance_by == "permutation"
+        if right == 0:  # what the correction leaves of the bias stands in the chance
+            assert found.chance > 0.1 and found.low < found.chance < found.high
+    sure = bits(200, 1.0)
+    assert sure is not None and sure.value == pytest.approx(np.log2(20), abs=0.01)
+    # of 20 classes, right with p = 0.7 + 0.3 / 20 and else any other alike
+    right, spread = 0.715, 0.285
+    known = np.log2(20) + right * np.log2(right) + spread * np.log2(spread / 19)
+    some = bits(2000, 0.7)
+    assert some is not None and some.value == pytest.approx(known, abs=0.05) and abs(some.chance or 0) < 0.01
+
+
+def test_the_same_answer_many_times_is_counted_once() -> None:
+    from training.report.complete import apart
+
+    members = np.array([[0, 1], [1, 0], [2, 3], [3, 4], [4, 5], [5, 0]])
+    assert apart(members).tolist() == [0, 2, 4]
+    assert apart(np.arange(7)[:, None]).tolist() == list(range(7))
+    rng = np.random.default_rng(8)
+    vectors, names = unit_norm(rng.standard_normal((20, DIM))), [f"c{k}" for k in range(20)]
+    said = np.eye(20, dtype=np.float32)[rng.integers(20, size=20)]  # guesses
+    truth = np.tile(np.arange(20), 30)
+    often = Given(np.tile(said, (30, 1)), truth, 10, 0.1)
+    fooled = probability_row(row(), often, vectors, names).metrics["class_bits"]
+    assert fooled.value is not None and fooled.value > 2  # what would be claimed of copies
+    once = replace(often, apart=np.arange(20))
+    assert "class_bits" not in probability_row(row(), once, vectors, names).metrics
 
 
 def test_guesses_tell_nothing() -> None:

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from training_data import CHANNELS, epochs, gallery, plan, repeated
+from training_data import CHANNELS, epochs, evaluated, gallery, plan, repeated, score
 
 from acquisition.offline import Epochs
 from config.errors import BundleError, RecordingError, SettingsError
 from inference.bundle import load_encoder
 from inference.gallery import Gallery
 from training import fit, tables
-from training.epochs import Origin
-from training.evaluate import evaluate, plan_of
+from training.epochs import Origin, plan_of
+from training.protocols.zero_shot import Options
 from training.request import TrainRequest
 from training.train import train
 
@@ -70,14 +70,16 @@ def network(shown: Gallery, out: Path, **changes: object) -> TrainRequest:
 def test_riemann_finds_two_categories_in_an_unseen_run(two: Gallery, tmp_path: Path) -> None:
     spec = train(riemann(two, tmp_path / "bundle"))
     unseen = runs(two, 3, seed=50)
-    found = evaluate(tmp_path / "bundle", unseen, two)
-    assert found["single_trial"]["auc"]["value"] > 0.9
+    found = evaluated(tmp_path / "bundle", unseen, tmp_path / "two")
+    auc = score(found, "auc")
+    assert auc.value is not None and auc.low is not None and auc.high is not None and auc.unit == "runs"
+    assert auc.value > 0.9 and auc.low <= auc.value <= auc.high
     assert spec.scores["single_trial"]["auc"]["value"] > 0.9
-    assert found["interval"]["resamples"] == "runs" and len(found["auc_of_runs"]) == 3
-    low, high = found["single_trial"]["auc"]["low"], found["single_trial"]["auc"]["high"]
-    assert low <= found["single_trial"]["auc"]["value"] <= high
-    assert any("categories" in note for note in found["notes"])
-    assert found["single_trial"]["top1"]["chance"] == 0.5
+    alone = [row for row in found.rows if "in run" in row.what]
+    assert [row.what for row in alone] == [f"one of two, in run run {k}" for k in range(3)]
+    areas = [row.metrics["auc"].value or 0 for row in alone]
+    assert auc.value == pytest.approx(np.mean(areas)) and score(found, "top1").chance == 0.5
+    assert any("categories" in note for note in found.notes)
     assert spec.calibration[0].repeats == 1
     assert all(c.gallery_size == 2 and c.log_loss < np.log(2) for c in spec.calibration)
 
@@ -101,8 +103,8 @@ def test_no_temperature_is_fitted_to_answers_that_are_all_right(two: Gallery, tm
 
 def test_noise_gives_chance(two: Gallery, tmp_path: Path) -> None:
     train(riemann(two, tmp_path / "bundle", epochs=runs(two, signal=0.0)))
-    auc = evaluate(tmp_path / "bundle", runs(two, 4, signal=0.0, seed=80), two)["single_trial"]["auc"]
-    assert 0.35 < auc["value"] < 0.65
+    found = evaluated(tmp_path / "bundle", runs(two, 4, signal=0.0, seed=80), tmp_path / "two")
+    assert 0.35 < (score(found, "auc").value or 0) < 0.65
 
 
 def test_a_bundle_says_where_it_comes_from(two: Gallery, tmp_path: Path) -> None:
@@ -118,25 +120,25 @@ def test_a_bundle_says_where_it_comes_from(two: Gallery, tmp_path: Path) -> None
     assert spec.chain == plan().chain and plan_of(spec).window == plan().window
 
 
-def test_scores_on_training_recordings_are_called_what_they_are(two: Gallery, tmp_path: Path) -> None:
+def test_training_recordings_are_not_scored(two: Gallery, tmp_path: Path) -> None:
     made = runs(two)
     train(riemann(two, tmp_path / "bundle", epochs=made))
-    found = evaluate(tmp_path / "bundle", [made[1]], two, origins=[Origin("renamed")])
-    assert any("was trained on renamed" in note for note in found["notes"])
+    with pytest.raises(RecordingError, match="renamed"):
+        evaluated(tmp_path / "bundle", [made[1]], tmp_path / "two", [Origin("renamed")])
 
 
 def test_network_retrieves_unseen_items(many: Gallery, tmp_path: Path) -> None:
     spec = train(network(many, tmp_path / "bundle"))
     unseen = gallery(tmp_path / "unseen", [f"q{k}" for k in range(40)], seed=1)
     made = epochs(unseen, repeated([f"q{k}" for k in range(40)], 6), seed=9)
-    found = evaluate(tmp_path / "bundle", [made], unseen, device="cpu")
-    by_repeats = {point["repeats"]: point["top1"]["value"] for point in found["by_repeats"]}
-    assert list(by_repeats) == [1, 2, 3, 4, 5, 6]
+    found = evaluated(tmp_path / "bundle", [made], tmp_path / "unseen")
+    by_repeats = {row.repeats: row.metrics["top1"].value or 0 for row in found.rows}
+    assert list(by_repeats) == [1, 2, 4, 6]
     assert by_repeats[6] > by_repeats[1] > 4 / 40
-    assert found["interval"]["resamples"] == "stimuli" and found["single_trial"]["top1"]["low"] > 1 / 40
+    assert score(found, "top1").unit == "stimuli" and (score(found, "top1").low or 0) > 1 / 40
     assert spec.scores["items"] == 12 and spec.calibration[0].gallery_size == 12
     assert spec.training["kept_epoch"] <= len(spec.training["losses"]) <= 20
-    assert json.loads(json.dumps(found)) == found
+    assert json.loads(json.dumps(found.json_able())) == found.json_able()
 
 
 def test_normalisation_is_fitted_to_training_windows_only(many: Gallery, tmp_path: Path) -> None:
@@ -219,22 +221,23 @@ def test_wrong_numbers_and_names(two: Gallery, many: Gallery, tmp_path: Path) ->
 
 def test_evaluating_against_another_space_or_other_channels(two: Gallery, tmp_path: Path) -> None:
     train(riemann(two, tmp_path / "bundle"))
-    other = gallery(tmp_path / "other", TWO, space="other:8")
+    gallery(tmp_path / "other", TWO, space="other:8")
     with pytest.raises(BundleError, match=r"'test:8'.*'other:8'"):
-        evaluate(tmp_path / "bundle", runs(two, 1, seed=50), other)
+        evaluated(tmp_path / "bundle", runs(two, 1, seed=50), tmp_path / "other")
     wrong = epochs(two, repeated(TWO, 5), channels=("A1", "A2", "A3", "A4"))
     with pytest.raises(BundleError, match="hold channels A1, A2, A3, A4, the encoder takes O1, Oz, O2, Pz"):
-        evaluate(tmp_path / "bundle", [wrong], two)
+        evaluated(tmp_path / "bundle", [wrong], tmp_path / "two")
+    few = evaluated(tmp_path / "bundle", runs(two, 1, seed=50), tmp_path / "two")
+    assert any("no interval: it would need at least 5 subjects" in note for note in few.notes)
     with pytest.raises(SettingsError, match="intervals over subjects need 3 or more"):
-        evaluate(tmp_path / "bundle", runs(two, 1, seed=50), two, unit="subjects")
+        options = Options(unit="subjects")
+        evaluated(tmp_path / "bundle", runs(two, 1, seed=50), tmp_path / "two", options=options)
 
 
-def test_tables_show_value_interval_and_chance(two: Gallery, many: Gallery, tmp_path: Path) -> None:
+def test_a_training_is_drawn_with_its_calibration(two: Gallery, tmp_path: Path) -> None:
     console = Console(width=140, record=True, file=(tmp_path / "out.txt").open("w"))
     spec = train(riemann(two, tmp_path / "bundle"))
-    found = evaluate(tmp_path / "bundle", runs(two, 3, seed=50), two)
-    console.print(tables.trained(spec, "abcd", "bundle"), tables.report(found))
+    console.print(tables.trained(spec, "abcd", "bundle"))
     text = console.export_text()
-    auc = found["single_trial"]["auc"]
-    assert f"[{auc['low']:.3f}, {auc['high']:.3f}]" in text and f"{auc['value']:.3f}" in text
-    assert "95 % intervals resample runs" in text and "Calibration, held out" in text
+    assert f"{spec.scores['single_trial']['auc']['value']:.3f}" in text and "Calibration, held out" in text
+    assert "abcd written to bundle" in text and "items" in text

@@ -16,7 +16,7 @@ from config.errors import SettingsError
 from inference.gallery import Gallery
 from training import repeats, scoring
 from training.epochs import Progress, Trials, silent
-from training.protocols import classes
+from training.protocols import classes, runs
 from training.protocols.answers import Answers, Encode, Retrieval, answers, join, join_units, retrieve
 from training.protocols.conditions import Conditions
 from training.protocols.extras import derived, more, per_minute
@@ -126,7 +126,9 @@ def zero_shot(
         most = max(MOST_COSINES // len(gallery), 100)
         given = answers(encode, trials, count, rounds=options.rounds, most=most, seed=options.seed)
         pace, last = per_minute(trials), count == wanted[-1]
-        rows += rows_of([Part(given, gallery)], shown, base, options, protocol, pace, alone=last)
+        found = rows_of([Part(given, gallery)], shown, base, options, protocol, pace, alone=last)
+        rows += [row.model_copy(update={"notes": (*row.notes, *runs.able(trials, count))}) for row in found]
+        rows += runs.by_run(given, trials, gallery, base, protocol) if count == 1 else []
     progress("scoring averages", len(wanted), len(wanted))
     return rows, curves_of(rows)
 

@@ -115,8 +115,19 @@ def _given(encoder: LoadedEncoder, trials: Trials, gallery: Gallery, seed: int) 
         cosines = subsets.encode(trials, encoder.encode) @ gallery.vectors[shown].T
         truth = np.searchsorted(shown, trials.rows[subsets.members[:, 0]])
         heat, _ = score.temperature(encoder.spec.calibration, count, len(shown))
-        found.append(Given(cosines, truth, count, heat))
+        found.append(Given(cosines, truth, count, heat, apart(subsets.members)))
     return found
+
+
+def apart(members: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of sets of trials (n, repeats), the first that share none with one before them: indices (m,)."""
+    used: set[int] = set()
+    kept = []
+    for k, trials in enumerate(members.tolist()):
+        if used.isdisjoint(trials):
+            kept.append(k)
+            used.update(trials)
+    return np.array(kept, np.int64)
 
 
 def _probable(report: Report, given: Sequence[Given], trials: Trials, gallery: Gallery, seed: int) -> list[Row]:

@@ -20,6 +20,9 @@ NEAR = 10
 """Nearest items of the true one, with which the best answers are compared."""
 MOST_CLASSES = 20
 """For which confusions are counted."""
+FEWEST_OF_CLASS = 5
+"""Answers for each class, on average, below which information is not estimated from counts."""
+PERMUTATIONS = 200
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,16 @@ class Given:
         Trials behind each.
     temperature
         Of the softmax.
+    apart
+        Answers that have no trial in common; None: all. Averages of mostly the same trials are one answer many times,
+        which means allow and counts do not.
     """
 
     cosines: NDArray[np.float32]
     truth: Index
     repeats: int
     temperature: float
+    apart: Index | None = None
 
 
 def probability_row(base: Row, given: Given, vectors: NDArray[Any], classes: Sequence[str], *, seed: int = 0) -> Row:
@@ -109,16 +116,45 @@ def _of_classes(given: Given, classes: Sequence[str], seed: int) -> dict[str, Me
         return {}
     shown, said = code[given.truth], code[given.cosines.argmax(axis=1)]
     relevant = metrics_class.same_class(list(classes), given.truth)
+    apart = np.arange(len(shown)) if given.apart is None else given.apart
     kappa = _metric(lambda i: metrics_transfer.kappa(shown[i], said[i]), 0.0, "analytic", given.truth, seed)
-    bits = _metric(
-        lambda i: metrics_information.confusion_information(shown[i], said[i]), 0.0, "analytic", given.truth, seed
-    )
-    found = {"class_kappa": kappa, "class_bits": bits}
+    found = {"class_kappa": kappa} | _class_bits(shown[apart], said[apart], given.truth[apart], seed)
     if len(names) < len(classes) and len(classes) > 5:
         hit = metrics_class.top_any(given.cosines, relevant, 5)
         chance = metrics_class.mean_chance(relevant, 5)["top_any"]
         found["class_top5_any"] = _metric(lambda i: float(hit[i].mean()), chance, "analytic", given.truth, seed)
     return found
+
+
+def _class_bits(shown: Index, said: Index, stimuli: Index, seed: int) -> dict[str, Metric]:
+    """Bits an answer about the class; none where answers are too few for the counts of a confusion matrix.
+
+    What bias Miller's correction leaves is in the chance, which is of permuted answers. The interval is of the
+    jackknife: a bootstrap over stimuli would leave out classes, and with fewer of these there are fewer bits to tell.
+    """
+    if len(shown) < FEWEST_OF_CLASS * len(np.unique(shown)):
+        return {}
+    bits = metrics_information.confusion_information
+    rng = np.random.default_rng(seed)
+    chance = float(np.mean([bits(shown, rng.permutation(said)) for _ in range(PERMUTATIONS)]))
+    members = [np.flatnonzero(stimuli == one) for one in np.unique(stimuli)]
+
+    def of(kept: Index) -> float:
+        index = np.concatenate([members[k] for k in kept])
+        return bits(shown[index], said[index])
+
+    bounds = bootstrap.jackknife(of, len(members), seed=seed)
+    low, high = bounds or (None, None)
+    metric = Metric(
+        value=bits(shown, said),
+        chance=chance,
+        chance_by="permutation",
+        low=low,
+        high=high,
+        n=len(shown),
+        unit="stimuli" if bounds else "",
+    )
+    return {"class_bits": metric}
 
 
 def _metric(statistic: Callable[[Index], float], chance: float, by: str, stimuli: Index, seed: int) -> Metric:

@@ -66,8 +66,17 @@ def _maps(data: Topography, values: NDArray[np.float64], info: Any) -> str:
         for ax, row, time in zip(np.atleast_1d(axes), values, data.times_s, strict=True):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)
+                # only where there are electrodes: colours beyond them would be made up
                 image, _ = mne.viz.plot_topomap(
-                    row, info, axes=ax, show=False, cmap=DIVERGING, vlim=(-most, most), contours=0, sensors=False
+                    row,
+                    info,
+                    axes=ax,
+                    show=False,
+                    cmap=DIVERGING,
+                    vlim=(-most, most),
+                    contours=0,
+                    sensors=".",
+                    extrapolate="local",
                 )
             for line in ax.lines:
                 line.set_color(INK)
