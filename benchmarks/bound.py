@@ -27,10 +27,10 @@ from benchmarks.bound_options import BoundOptions
 from benchmarks.bound_table import show
 from benchmarks.machine import machine
 from inference.encoders.base import Vectors, Windows, unit_norm
-from training import split
 from training.bound import model, observer, rivals, scores, simulate
-from training.closed_form import recipe
-from training.epochs import Progress, Trials
+from training.closed.closed_form import recipe
+from training.trials import split
+from training.trials.epochs import Progress, Trials
 
 CENTRES, TEST = "things/center_clip.npy", "things/clip_feature_maps_test.npy"
 SIDES = ("embedding", "subspace")

@@ -15,7 +15,7 @@ from config.chain import RejectionSettings
 from config.settings import MarkerSettings
 from inference.encoders.base import Vectors, Windows
 from inference.gallery import Gallery, write_gallery
-from training.epochs import Progress, Trials
+from training.trials.epochs import Progress, Trials
 
 BATCH, PATIENCE = 1024, 10
 
@@ -43,9 +43,9 @@ def train_network(
     What embeds windows (n, channels, times), and a record for people.
     """
     from inference.encoders import network
-    from training.examples import Scaling
+    from training.fitting.train_network import fit_network
     from training.request import TrainRequest
-    from training.train_network import fit_network
+    from training.trials.examples import Scaling
 
     architecture, _, whitened = name.partition("+")
     with TemporaryDirectory(prefix="eegseek-bound-") as folder:

@@ -24,8 +24,8 @@ from config.errors import EegseekError
 from config.settings import RecordingSource
 from inference import build
 from inference.gallery import Gallery
-from training.artefacts_effect import Method, effect
-from training.causality import cost_of_causality
+from training.evaluation.artefacts_effect import Method, effect
+from training.evaluation.causality import cost_of_causality
 from training.protocols.schema import Metric, Row
 
 CUTOFF = 20.0

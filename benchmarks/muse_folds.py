@@ -19,10 +19,10 @@ from config.settings import RecordingSource
 from inference import build
 from inference.bundle import load_encoder
 from inference.gallery import Gallery
-from training import metrics
-from training.epochs import Progress, cut_recordings, reasons, silent
+from training.metrics import retrieval
 from training.request import TrainRequest
 from training.train import train
+from training.trials.epochs import Progress, cut_recordings, reasons, silent
 from wire.packets import Result
 
 PRESET = "muse-lsl"
@@ -203,7 +203,7 @@ def score(fold: Fold, live: Replayed | None) -> Run:
     loaded, gallery = load_encoder(fold.encoder, "cpu"), Gallery.load(fold.gallery)
     vectors = loaded.encode(fold.epochs.data[:, 0])
     second = np.array([label == gallery.items[1].id for label in fold.epochs.labels])
-    offline = metrics.auc(metrics.contrast(gallery.cosines(vectors)), second)
+    offline = retrieval.auc(retrieval.contrast(gallery.cosines(vectors)), second)
     same = furthest = area = counters = None
     if live is not None and live.last is not None:
         by_sequence = {result.sequence: result for result in live.results}
@@ -234,4 +234,4 @@ def live_auc(results: Sequence[Result], gallery: Gallery) -> float:
     for result in results:
         cosine = {hit.id: hit.cosine for hit in result.answers[0].hits}
         scores.append(cosine[second] - cosine[first])
-    return metrics.auc(np.array(scores), np.array([result.stimulus == second for result in results]))
+    return retrieval.auc(np.array(scores), np.array([result.stimulus == second for result in results]))

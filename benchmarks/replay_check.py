@@ -23,8 +23,8 @@ from config.errors import RecordingError
 from config.settings import RecordingSource
 from inference.bundle import LoadedEncoder, load_encoder
 from inference.gallery import Gallery, check_fit
-from training import metrics
-from training.epochs import plan_of, rows_of_labels
+from training.metrics import retrieval
+from training.trials.epochs import plan_of, rows_of_labels
 
 CLOSE = 0.9999
 """Cosine that every pair of embeddings must reach."""
@@ -165,7 +165,7 @@ def _advance(progress: Progress, task: TaskID, done: int) -> None:
 
 
 def _top1(vectors: NDArray[np.float32], truth: NDArray[np.int64], gallery: Gallery) -> float:
-    return float(np.mean(metrics.ranks(gallery.cosines(vectors), truth) <= 1))
+    return float(np.mean(retrieval.ranks(gallery.cosines(vectors), truth) <= 1))
 
 
 def _table(found: Mapping[str, Check], direct: bool) -> Table:

@@ -24,9 +24,9 @@ from config.bundles import Item
 from config.chain import ChainSettings, RejectionSettings, WindowSettings
 from config.settings import MarkerSettings
 from inference.gallery import Gallery, write_gallery
-from training.epochs import Progress, silent
 from training.request import TrainRequest
 from training.train import train
+from training.trials.epochs import Progress, silent
 
 TARGET_S, TARGET_GIB, TARGET_GPU_S = 180.0, 4.0, 20.0
 """On two processor cores, and on a GPU."""

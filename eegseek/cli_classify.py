@@ -53,9 +53,9 @@ def classify(
 
     For example: [bold]eegseek classify me run4.edf --class "dog=a photo of a dog" --class "car=a photo of a car"[/bold]
     """
-    from training.classify import read_classes
-    from training.classify_command import classify_command
-    from training.classify_windows import Stored
+    from training.classification.classify import read_classes
+    from training.classification.classify_command import classify_command
+    from training.classification.classify_windows import Stored
     from training.progress import bar
 
     if (embeddings is None) == (not recordings):

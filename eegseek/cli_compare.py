@@ -68,8 +68,8 @@ def compare(
 
     [bold]eegseek compare out -e nice -e riemann --train sub-08/training --test sub-08/test -g gallery[/bold]
     """
-    from training.compare_command import compare_command
-    from training.compare_participant import Sizes
+    from training.comparison.compare_command import compare_command
+    from training.comparison.compare_participant import Sizes
     from training.protocols.zero_shot import Options
 
     training: dict[str, Any] = {

@@ -28,7 +28,7 @@ def crops(
     The folders are trained on as any epochs are, and scored with [bold]eegseek evaluate … --protocol texts[/bold]. A
     text gallery is made with [bold]eegseek gallery build --text[/bold].
     """
-    from training.crops import crops_command
+    from training.trials.crops import crops_command
 
     with bar() as told:
         folders = crops_command(

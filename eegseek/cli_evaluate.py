@@ -77,7 +77,7 @@ def evaluate(
     [bold]eegseek evaluate bundles/me test/ -g gallery --protocol window-end --train training/[/bold]
     a decoder for each window end, trained as bundles/me was
     """
-    from training.evaluate_command import Places, evaluate_command
+    from training.evaluation.evaluate_command import Places, evaluate_command
     from training.protocols.zero_shot import Options
 
     options = Options(

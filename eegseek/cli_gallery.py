@@ -133,7 +133,7 @@ def train_vae(
     For example: [bold]eegseek gallery train-vae vae --images training_images[/bold]
     """
     from inference.inputs import find_pictures
-    from training.image_vae import train_image_vae
+    from training.fitting.image_vae import train_image_vae
     from training.progress import bar
 
     with bar() as told:

@@ -9,7 +9,7 @@ import typer
 
 from config.load import preset_names
 from inference.encoders.registry import names
-from training.augment import CHANGES
+from training.objectives.augment import CHANGES
 from training.objectives.registry import OBJECTIVES
 
 Recordings = Annotated[

@@ -116,7 +116,7 @@ def load(folder: Path | str, device: str = "auto") -> LoadedImageVae:
     Parameters
     ----------
     folder
-        As `training.image_vae.train_image_vae` wrote it.
+        As `training.fitting.image_vae.train_image_vae` wrote it.
     device
         ``auto`` (CUDA if there, else CPU), ``cpu`` or ``cuda``.
 

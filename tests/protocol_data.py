@@ -13,8 +13,8 @@ from training_data import CHANNELS, DIM, TIMES, epochs, repeated
 from config.bundles import Item
 from inference.encoders.base import unit_norm
 from inference.gallery import Gallery, write_gallery
-from training.epochs import Origin, Trials, gather
 from training.protocols.conditions import Conditions
+from training.trials.epochs import Origin, Trials, gather
 
 BASE = Conditions(encoder="test", trained_by="infonce", selection="fixed epoch", subjects=("1",))
 MIXING = np.random.default_rng(99).standard_normal((DIM, len(CHANNELS) * TIMES))

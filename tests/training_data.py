@@ -17,11 +17,11 @@ from config.bundles import Item
 from config.chain import ChainSettings, RejectionSettings, WindowSettings
 from config.settings import MarkerSettings
 from inference.gallery import Gallery, write_gallery
-from training.epochs import Origin
-from training.evaluate_report import evaluate_report
-from training.evaluate_session import EvaluateRequest
+from training.evaluation.evaluate_report import evaluate_report
+from training.evaluation.evaluate_session import EvaluateRequest
 from training.protocols.data import Data
 from training.protocols.schema import Metric, Report
+from training.trials.epochs import Origin
 
 CHANNELS = ("O1", "Oz", "O2", "Pz")
 TIMES, DIM, SPACE = 32, 8, "test:8"

@@ -14,12 +14,13 @@ from config.errors import SettingsError
 from config.load import load_settings
 from inference.encoders import registry
 from inference.gallery import Gallery
-from training import augment, tables
-from training.examples import Average
+from training import tables
+from training.objectives import augment
 from training.objectives.registry import DEFAULT, parse
 from training.progress import bar
 from training.train import TrainRequest, train
-from training.train_inputs import read_inputs
+from training.trials.examples import Average
+from training.trials.train_inputs import read_inputs
 
 Schedule = Literal["constant", "cosine"]
 Validation = Literal["auto", "recording", "stimulus", "none"]
@@ -95,7 +96,7 @@ def train_command(
     run
         Folder of the run of a network; None: beside the bundle, with ``-run`` after its name.
     asr, faster
-        See `training.train_inputs.read_inputs`.
+        See `training.trials.train_inputs.read_inputs`.
     console
         Where to draw.
     choices

@@ -10,10 +10,10 @@ from acquisition.offline import Epochs
 from acquisition.plan import Plan
 from config.errors import SettingsError
 from inference.gallery import Gallery
-from training.augment import Augmentation
-from training.epochs import Origin
-from training.examples import Average
+from training.objectives.augment import Augmentation
 from training.objectives.registry import DEFAULT, Term
+from training.trials.epochs import Origin
+from training.trials.examples import Average
 
 RECIPES: dict[str, dict[str, float]] = {
     "eegproject": {"learning_rate": 3e-4, "epochs_max": 60},
@@ -65,7 +65,7 @@ class TrainRequest:
     device
         ``auto``, ``cpu`` or ``cuda``; the same numbers come out again on the same machine and device.
     objectives, augmentations, schedule, warmup, clip, precision, devices, threads
-        Of networks, see `training.fit.FitSettings`.
+        Of networks, see `training.fitting.fit.FitSettings`.
     whiten
         Whether a network's windows are whitened over channels, by a matrix fitted to the training trials.
     features

@@ -17,14 +17,16 @@ from config.errors import RecordingError
 from inference.bundle import Adapted, LoadedEncoder, write_encoder
 from inference.encoders import registry
 from inference.encoders.base import Encoder, Vectors
-from training import calibrate, linear_adapter, scoring, split
-from training.closed_form import recipe
-from training.epochs import Progress, Trials, gather, silent
+from training.closed import linear_adapter
+from training.closed.closed_form import recipe
+from training.confidence import calibrate, scoring
+from training.fitting.train_network import fit_network
 from training.request import TrainRequest as TrainRequest
 from training.request import check as check_request
 from training.request import check_closed_form
-from training.split import Kind, Split
-from training.train_network import fit_network
+from training.trials import split
+from training.trials.epochs import Progress, Trials, gather, silent
+from training.trials.split import Kind, Split
 
 FEWEST_TRIALS = 20
 INNER_FOLDS = 6

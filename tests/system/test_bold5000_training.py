@@ -10,9 +10,9 @@ from training_data import gallery
 
 from inference.bundle import load_encoder
 from training.datasets import bold5000
-from training.epoch_files import read_epochs
 from training.request import TrainRequest
 from training.train import train
+from training.trials.epoch_files import read_epochs
 
 PICTURES = [f"scene{k}" for k in range(60)]
 VOXELS = 9

@@ -31,7 +31,7 @@ from inference.encoders.network import state_arrays
 from inference.gallery import Gallery, write_gallery
 from inference.image_vae_net import ImageVAE
 from inference.text import Word
-from training.classify_command import classes_of
+from training.classification.classify_command import classes_of
 from training.request import TrainRequest
 from training.train import train
 

@@ -13,15 +13,15 @@ from training_data import epochs, gallery, plan, repeated
 
 from config.errors import EegseekError, RecordingError, SettingsError
 from inference.gallery import Gallery
-from training import compare as module
-from training import compare_tables
-from training.compare import compare
-from training.compare_command import compare_command
-from training.compare_grid import Grid, Pair, by_subject, cells, known_objectives
-from training.compare_participant import Sizes
-from training.epochs import Origin
+from training.comparison import compare as module
+from training.comparison import compare_tables
+from training.comparison.compare import compare
+from training.comparison.compare_command import compare_command
+from training.comparison.compare_grid import Grid, Pair, by_subject, cells, known_objectives
+from training.comparison.compare_participant import Sizes
 from training.protocols.data import Data
 from training.protocols.zero_shot import Options
+from training.trials.epochs import Origin
 
 IDS = [f"p{k}" for k in range(48)]
 OLD, NEW = IDS[:36], IDS[36:]

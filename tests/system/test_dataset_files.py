@@ -28,7 +28,7 @@ from training.datasets.generate_preprocessed import FORMS, generate_preprocessed
 from training.datasets.generate_things1 import Things1Size, generate_things1
 from training.datasets.info import info
 from training.datasets.pieces import select
-from training.epoch_files import read_epochs
+from training.trials.epoch_files import read_epochs
 
 pytestmark = pytest.mark.timeout(120)
 SIZE = Things2Size(concepts=6, images=2, test_concepts=4, sessions=2, repeats=2, test_repeats=5, lead_s=3.0)

@@ -17,15 +17,15 @@ from training_data import epochs, gallery, plan, repeated
 from config.bundles import EncoderSpec
 from config.errors import EegseekError, RecordingError, SettingsError
 from inference.gallery import Gallery
-from training.epoch_files import EpochsSpec, write_epochs
-from training.epochs import Origin
-from training.evaluate_command import Places, evaluate_command
-from training.evaluate_report import evaluate_report
-from training.evaluate_session import EvaluateRequest
+from training.evaluation.evaluate_command import Places, evaluate_command
+from training.evaluation.evaluate_report import evaluate_report
+from training.evaluation.evaluate_session import EvaluateRequest
 from training.protocols.data import Data
 from training.protocols.zero_shot import Options
 from training.request import TrainRequest
 from training.train import train
+from training.trials.epoch_files import EpochsSpec, write_epochs
+from training.trials.epochs import Origin
 
 IDS = [f"p{k}" for k in range(60)]
 OLD, NEW = IDS[:40], IDS[40:]

@@ -14,7 +14,7 @@ from config.errors import BundleError
 from inference import image_vae
 from inference.encoders.network import state_arrays
 from inference.image_vae_net import ImageVAE
-from training.image_vae import bound, train_image_vae
+from training.fitting.image_vae import bound, train_image_vae
 
 WIDTHS = (8, 12)
 

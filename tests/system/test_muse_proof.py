@@ -15,7 +15,7 @@ from benchmarks.live_replay import replay_live
 from config.settings import RecordingSource
 from inference.bundle import load_encoder
 from inference.gallery import Gallery
-from training.epochs import cut_recordings, plan_of
+from training.trials.epochs import cut_recordings, plan_of
 from wire.packets import Result
 
 LEFT_RIGHT = muse_folds.DATA_SETS[0]

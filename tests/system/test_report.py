@@ -18,13 +18,13 @@ from config.errors import SettingsError
 from inference import novelty as live
 from inference.bundle import LoadedEncoder
 from inference.gallery import Gallery
-from training import calibrate
-from training.epochs import Origin, Trials, gather
-from training.protocols.figures import figures
+from training.confidence import calibrate
 from training.protocols.schema import Curve, Metric, Report, Row, Topography
 from training.report.build import render, write_report
 from training.report.complete import complete
+from training.report.material import figures
 from training.report.topography import topography
+from training.trials.epochs import Origin, Trials, gather
 
 CHANNELS = ("Fz", "Cz", "P7", "PZ", "P8", "O1", "Oz", "O2")
 VOID = {"meta", "br", "img"}

@@ -16,10 +16,10 @@ import pytest
 import torch
 from torch import nn
 
-from training import fit
-from training.checkpoint import load
-from training.examples import Examples
-from training.run_folder import RunFolder
+from training.fitting import fit
+from training.fitting.checkpoint import load
+from training.fitting.run_folder import RunFolder
+from training.trials.examples import Examples
 
 SCRIPT = """
 import sys

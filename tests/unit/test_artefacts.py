@@ -12,8 +12,8 @@ from training_data import CHANNELS, epochs, gallery, repeated
 from benchmarks.muse_folds import plan
 from config.errors import RecordingError
 from config.settings import RecordingSource
-from training.artefacts import find_outliers, with_asr, without_outliers
-from training.epochs import reasons
+from training.trials.artefacts import find_outliers, with_asr, without_outliers
+from training.trials.epochs import reasons
 
 
 def noise(n: int = 60, channels: int = 4) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from config.errors import SettingsError
-from training.augment import CHANGES, Augmentation, augment, parse
+from training.objectives.augment import CHANGES, Augmentation, augment, parse
 
 
 def windows(n: int = 200) -> torch.Tensor:

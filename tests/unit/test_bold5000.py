@@ -12,7 +12,7 @@ from scipy.sparse import csc_matrix
 
 from config.errors import RecordingError
 from training.datasets import bold5000
-from training.epoch_files import read_epochs
+from training.trials.epoch_files import read_epochs
 
 PICTURES = ("n01440764_10110.JPEG", "COCO_train2014_000000000036.jpg", "airport1.jpg", "kitchen12.jpg")
 SHOWN = (0, 1, 2, 0, 3, 0)

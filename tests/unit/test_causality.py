@@ -13,9 +13,9 @@ from training_data import epochs, gallery, repeated
 from acquisition.types import Chunk, Event, StreamInfo
 from config.chain import ChainSettings
 from config.errors import RecordingError
-from training.causality import cost_of_causality, cut_twins
-from training.epochs import gather
-from training.paired import Scores, leave_one_recording_out, pair
+from training.evaluation.causality import cost_of_causality, cut_twins
+from training.evaluation.paired import Scores, leave_one_recording_out, pair
+from training.trials.epochs import gather
 
 RATE, TIMES = 250.0, 5000
 ROWS = (20, 1500, 2001, 3333, 4200)

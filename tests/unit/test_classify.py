@@ -19,13 +19,13 @@ from config.bundles import Item, read_encoder_spec
 from config.errors import BundleError, EegseekError, RecordingError, SettingsError
 from inference.encoders.base import unit_norm
 from inference.gallery import Gallery, write_gallery
-from training import classify
-from training.classify import Classes, Embedded, read_classes
-from training.classify_command import classes_of, classify_command
-from training.classify_windows import Stored
-from training.epoch_files import EpochsSpec, write_epochs
+from training.classification import classify
+from training.classification.classify import Classes, Embedded, read_classes
+from training.classification.classify_command import classes_of, classify_command
+from training.classification.classify_windows import Stored
 from training.request import TrainRequest
 from training.train import train
+from training.trials.epoch_files import EpochsSpec, write_epochs
 
 NAMES = ("animal", "tool", "food")
 

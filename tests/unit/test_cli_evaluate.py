@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from config.errors import EegseekError, SettingsError
 from eegseek import cli_compare, cli_crops, cli_evaluate
-from training.evaluate_protocols import PROTOCOLS
+from training.evaluation.evaluate_protocols import PROTOCOLS
 
 app = typer.Typer()
 app.command("evaluate")(cli_evaluate.evaluate)

@@ -9,8 +9,8 @@ import pytest
 
 from acquisition.recordings.recording import ArraySignal, Marker, Recording
 from config.errors import EegseekError, SettingsError
-from training.crops import Crops, crops_command, read_table
-from training.epoch_files import read_epochs
+from training.trials.crops import Crops, crops_command, read_table
+from training.trials.epoch_files import read_epochs
 
 RATE = 100
 

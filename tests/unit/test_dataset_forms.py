@@ -20,7 +20,7 @@ from training.datasets.blocks import start_and_rate, write_blocks
 from training.datasets.edf_writer import Signal, write_edf
 from training.datasets.epochs_command import dataset_epochs
 from training.datasets.generate_command import generate_dataset
-from training.epoch_files import read_epochs
+from training.trials.epoch_files import read_epochs
 
 NAMES = ["Oz", "P7", "O1", "Cz"]
 

@@ -13,10 +13,11 @@ from config.errors import BundleError
 from inference.bundle import load_encoder
 from inference.encoders import ensemble_lda
 from inference.encoders.ensemble import Ensemble
-from training import ensemble_fit, metrics
-from training.epochs import gather
+from training.closed import ensemble_fit
+from training.metrics import retrieval
 from training.request import TrainRequest
 from training.train import train
+from training.trials.epochs import gather
 
 MEMBERS = [
     {"kind": "riemann", "nfilter": 2, "alpha": 10.0},
@@ -138,7 +139,7 @@ def test_trained_as_a_bundle_it_finds_two_categories_in_an_unseen_run(tmp_path: 
     assert {one["choice"].split()[0] for one in spec.training["tried"]} == {"riemann", "toeplitz", "ensemble"}
     encoder = load_encoder(tmp_path / "bundle")
     unseen = gather(runs[3:], (), two)
-    area = metrics.auc(metrics.contrast(two.cosines(encoder.encode(unseen.windows))), unseen.rows == 1)
+    area = retrieval.auc(retrieval.contrast(two.cosines(encoder.encode(unseen.windows))), unseen.rows == 1)
     assert area > 0.8
 
 

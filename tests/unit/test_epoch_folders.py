@@ -19,7 +19,7 @@ from config.settings import MarkerSettings, RecordingSource
 from training.datasets.catalogue import convert_piece, find
 from training.datasets.epochs_command import dataset_epochs
 from training.datasets.to_epochs import Cutting, cut_to_folder
-from training.epoch_files import NO_HASH, EpochsSpec, new_epochs, read_epochs, write_epochs
+from training.trials.epoch_files import NO_HASH, EpochsSpec, new_epochs, read_epochs, write_epochs
 
 NOTHING = RejectionSettings(peak_to_peak_uv=None, flat_uv=None)
 BARE = Plan(

@@ -11,9 +11,9 @@ from training_data import CHANNELS, epochs, gallery, plan, repeated
 
 from config.bundles import EncoderSpec, Normalisation
 from inference.bundle import LoadedEncoder
-from training import examples, repeats
-from training.epochs import Origin, Trials, gather
-from training.examples import TrialExamples, normalisation_of
+from training.trials import examples, repeats
+from training.trials.epochs import Origin, Trials, gather
+from training.trials.examples import TrialExamples, normalisation_of
 
 IDS = [f"p{k}" for k in range(12)]
 PLAIN = Normalisation(mean_uv=(0.0,) * 4, scale_uv=(1.0,) * 4)

@@ -16,11 +16,13 @@ from inference.bundle import load_encoder
 from inference.encoders import registry
 from inference.encoders.base import unit_norm
 from inference.encoders.linear import CCA, Encoding, Linear
-from training import linear_adapter, linear_cca, linear_encoding, metrics, split
-from training.closed_form import recipe
-from training.epochs import Origin, Trials
-from training.linear_parts import cosines, distinct, features, summarise
+from training.closed import linear_adapter, linear_cca, linear_encoding
+from training.closed.closed_form import recipe
+from training.closed.linear_parts import cosines, distinct, features, summarise
+from training.metrics import retrieval
 from training.train import TrainRequest, train
+from training.trials import split
+from training.trials.epochs import Origin, Trials
 
 CHANNELS, TIMES, DIM, RANK = 6, 60, 24, 3
 METHODS = {"cca": CCA, "encoding": Encoding}
@@ -53,7 +55,7 @@ def world(
 def scored(model: Linear, trials: Trials, vectors: np.ndarray) -> float:
     """Mean reciprocal rank of single windows."""
     items = vectors if model.projection is None else unit_norm(vectors @ model.projection)
-    return metrics.headline(unit_norm(model.embed(trials.windows)) @ items.T, trials.rows)[1]
+    return retrieval.headline(unit_norm(model.embed(trials.windows)) @ items.T, trials.rows)[1]
 
 
 @pytest.mark.parametrize("compare", ["embedding", "subspace"])
@@ -65,7 +67,7 @@ def test_they_find_pictures_never_seen(name: str, compare: str) -> None:
     assert isinstance(model, METHODS[name])
     new, others = world(items=50, seed=1)
     found = scored(model, new, others)
-    chance = metrics.chance(50)["mrr"]
+    chance = retrieval.chance(50)["mrr"]
     assert found > 2 * chance
     assert model.shape == (CHANNELS, TIMES, DIM if compare == "embedding" else RANK)
     nothing, _ = world(items=50, seed=2, signal=0.0)
@@ -78,7 +80,7 @@ def test_no_signal_teaches_nothing() -> None:
     for name in METHODS:
         model = recipe(name).fit(known, vectors, {"waves": 20}, 0)
         assert isinstance(model, Linear)
-        assert scored(model, new, others) < 1.7 * metrics.chance(50)["mrr"]
+        assert scored(model, new, others) < 1.7 * retrieval.chance(50)["mrr"]
 
 
 def test_the_prior_helps_where_responses_are_alike_in_place_and_time() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from config.errors import BundleError, RecordingError
 from inference.encoders.base import unit_norm
-from training import lowlevel
+from training.metrics import lowlevel
 
 NAMES = list(lowlevel.NAMES)
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, cohen_kappa_score, mutual_info_score
 
-from training import metrics_information as information
-from training import metrics_probability as probability
-from training import metrics_transfer as transfer
+from training.metrics import metrics_information as information
+from training.metrics import metrics_probability as probability
+from training.metrics import metrics_transfer as transfer
 
 
 def test_brier_scores() -> None:

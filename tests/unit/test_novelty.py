@@ -17,7 +17,7 @@ from inference.bundle import LoadedEncoder
 from inference.encoders.base import unit_norm
 from inference.gallery import Gallery, write_gallery
 from inference.worker import Decoder, Rules, Taken
-from training import novelty
+from training.confidence import novelty
 from wire.packets import Result, Window
 
 CHANNELS, TIMES, DIM = 12, 50, 16

@@ -14,12 +14,12 @@ from torch.nn import functional
 
 from config.errors import SettingsError
 from inference.encoders.generative import Generated
-from training import fit
-from training.examples import Examples
+from training.fitting import fit
 from training.objectives.base import Batch, correlation
 from training.objectives.infonce import InfoNCE
 from training.objectives.registry import OBJECTIVES, Term, combine, make, parse
 from training.objectives.snr import snr_distance
+from training.trials.examples import Examples
 
 DIM = 16
 REPEATED = torch.tensor([0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 3])

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from config.errors import SettingsError
 from inference.encoders.base import unit_norm
-from training import metrics, posthoc
+from training.confidence import posthoc
+from training.metrics import retrieval
 
 DIM, ITEMS = 16, 100
 Vectors = NDArray[np.float32]
@@ -25,7 +26,7 @@ def world(seed: int = 0) -> tuple[Vectors, Vectors, Vectors, NDArray[np.int64]]:
 
 
 def mrr(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    return float(metrics.reciprocal(metrics.ranks(scores, truth)).mean())
+    return float(retrieval.reciprocal(retrieval.ranks(scores, truth)).mean())
 
 
 @pytest.mark.parametrize("spread", ["whiten", "match"])

@@ -13,9 +13,9 @@ from training_data import CHANNELS, SPACE, epochs, gallery, plan, repeated
 from config.bundles import EncoderSpec
 from config.errors import RecordingError
 from inference.gallery import Gallery
-from training.epochs import Origin, Trials, gather
 from training.protocols import leaks
 from training.protocols.blocked import check_time
+from training.trials.epochs import Origin, Trials, gather
 
 IDS = [f"p{k}" for k in range(20)]
 

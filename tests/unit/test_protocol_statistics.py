@@ -14,14 +14,14 @@ from rich.console import Console
 from training_data import gallery
 
 from config.errors import RecordingError, SettingsError
-from training.epochs import Origin
+from training.evaluation.row_tables import evaluation
 from training.protocols import data, statistics
 from training.protocols.answers import answers, retrieve
 from training.protocols.conditions import selection, trained_by
 from training.protocols.schema import Curve, Metric, Report, Row
 from training.protocols.sweeps import window_ends
 from training.protocols.zero_shot import Options, zero_shot
-from training.row_tables import evaluation
+from training.trials.epochs import Origin
 
 PICKED = "validation-picked by inner splits"
 
@@ -44,7 +44,7 @@ def test_intervals_widen_with_fewer_units_not_with_fewer_trials() -> None:
 
 
 def test_the_fast_interval_is_that_of_whole_units() -> None:
-    from training import bootstrap
+    from training.metrics import bootstrap
 
     rng = np.random.default_rng(1)
     place = rng.integers(12, size=200)
@@ -55,11 +55,11 @@ def test_the_fast_interval_is_that_of_whole_units() -> None:
 
 @given(size=st.integers(2, 60), way=st.integers(2, 60))
 def test_guessing_gives_chance_for_any_number_of_ways(size: int, way: int) -> None:
-    from training import metrics
+    from training.metrics import retrieval
 
     way = min(way, size)
     tables = statistics.of_rank(size, way)
-    guess = metrics.chance(way)
+    guess = retrieval.chance(way)
     whole = slice(None, None, 2)  # a true rank is whole, and any is as likely
     for name in ("top1", "top5", "mrr"):
         assert tables[name][whole].mean() == pytest.approx(guess[name])

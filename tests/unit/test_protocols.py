@@ -12,10 +12,10 @@ from training_data import gallery
 
 from config.errors import RecordingError, SettingsError
 from inference.gallery import Gallery
-from training.epochs import Trials
 from training.protocols import categories, classes, few_shot, open_set, texts
 from training.protocols.answers import answers
 from training.protocols.zero_shot import Options, counts, zero_shot
+from training.trials.epochs import Trials
 
 IDS = [f"p{k}" for k in range(60)]
 
@@ -146,7 +146,7 @@ def test_few_shots_of_single_pictures_are_of_other_recordings(tmp_path: Path) ->
 def test_texts_and_recordings_find_each_other(many: Gallery) -> None:
     from training_data import epochs
 
-    from training.epochs import Origin, gather
+    from training.trials.epochs import Origin, gather
 
     def crops(signal: float):  # type: ignore[no-untyped-def]
         made = [epochs(many, [name] * 6, signal=signal, seed=k) for k, name in enumerate(IDS[:12])]

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.encoders.base import unit_norm
-from training import bootstrap
+from training.metrics import bootstrap
 from training.protocols.schema import Metric, Row
 from training.report import controls, drivers, tables, words
 from training.report.probabilities import Given, probability_row

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import permutation_test
 
 from config.errors import RecordingError
-from training import cka, clusters, diversity, kernel_analysis, significance
+from training.metrics import cka, clusters, diversity, kernel_analysis, significance
 
 
 def rotation(dim: int, seed: int = 0) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import kendalltau, spearmanr
 
 from config.errors import RecordingError
-from training import rsa
+from training.metrics import rsa
 
 PAIRS = np.triu_indices(12, 1)
 

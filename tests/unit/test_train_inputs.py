@@ -14,7 +14,7 @@ from config.bundles import read_encoder_spec
 from config.errors import EegseekError
 from inference.gallery import Gallery, check_fit
 from training.commands import train_command
-from training.epoch_files import EpochsSpec, write_epochs
+from training.trials.epoch_files import EpochsSpec, write_epochs
 
 IDS = [f"p{k}" for k in range(30)]
 

@@ -14,7 +14,7 @@ from config.bundles import read_encoder_spec
 from config.errors import EegseekError
 from inference.build import from_labels
 from training.commands import train_command
-from training.evaluate_command import Places, evaluate_command
+from training.evaluation.evaluate_command import Places, evaluate_command
 
 RATE, SECONDS = 256, 40
 SET = [

@@ -11,8 +11,8 @@ from training_data import CHANNELS, epochs, gallery, of_data, repeated
 
 from acquisition.types import Refused
 from config.errors import BundleError, RecordingError
-from training import repeats, split
-from training.epochs import Origin, Trials, gather
+from training.trials import repeats, split
+from training.trials.epochs import Origin, Trials, gather
 
 IDS = [f"p{k}" for k in range(30)]
 

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from training import fit
-from training.examples import Examples
-from training.feed import batches
+from training.fitting import fit
+from training.fitting.feed import batches
 from training.objectives.base import Batch
 from training.objectives.infonce import InfoNCE
+from training.trials.examples import Examples
 
 ITEMS, DIM, SHAPE = 12, 6, (3, 20)
 SETTINGS = fit.FitSettings(

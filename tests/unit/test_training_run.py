@@ -17,14 +17,14 @@ from training_data import epochs, evaluated, gallery, plan, repeated, score
 
 from config.errors import SettingsError
 from inference.gallery import Gallery
-from training import checkpoint, fit, interrupt
-from training.augment import Augmentation
-from training.examples import Examples
+from training.fitting import checkpoint, fit, interrupt
+from training.fitting.run_folder import RunFolder
+from training.fitting.schedule import rate
+from training.objectives.augment import Augmentation
 from training.objectives.registry import Term
 from training.request import TrainRequest
-from training.run_folder import RunFolder
-from training.schedule import rate
 from training.train import train
+from training.trials.examples import Examples
 
 IDS = [f"p{k}" for k in range(40)]
 

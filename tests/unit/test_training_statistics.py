@@ -6,42 +6,42 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from training import bootstrap, metrics
+from training.metrics import bootstrap, retrieval
 
 
 def test_ranks_and_ties() -> None:
     cosines = np.array([[0.9, 0.1, 0.5], [0.9, 0.1, 0.5], [0.3, 0.3, 0.3], [0.1, 0.7, 0.7]])
-    assert metrics.ranks(cosines, np.array([0, 1, 2, 1])).tolist() == [1, 3, 2, 1.5]
+    assert retrieval.ranks(cosines, np.array([0, 1, 2, 1])).tolist() == [1, 3, 2, 1.5]
 
 
 def test_an_encoder_that_says_the_same_of_all_items_is_never_right() -> None:
-    rank = metrics.ranks(np.ones((50, 10)), np.arange(50) % 10)
-    assert metrics.top(1)(rank).sum() == 0
-    assert rank.mean() == metrics.chance(10)["median_rank"]
+    rank = retrieval.ranks(np.ones((50, 10)), np.arange(50) % 10)
+    assert retrieval.top(1)(rank).sum() == 0
+    assert rank.mean() == retrieval.chance(10)["median_rank"]
 
 
 def test_chance_is_what_guessing_gives() -> None:
     rng = np.random.default_rng(0)
-    rank = metrics.ranks(rng.random((20_000, 20)), rng.integers(20, size=20_000))
-    guess = metrics.chance(20)
-    assert metrics.top(1)(rank).mean() == pytest.approx(guess["top1"], abs=0.006)
-    assert metrics.top(5)(rank).mean() == pytest.approx(guess["top5"], abs=0.01)
-    assert metrics.reciprocal(rank).mean() == pytest.approx(guess["mrr"], abs=0.006)
+    rank = retrieval.ranks(rng.random((20_000, 20)), rng.integers(20, size=20_000))
+    guess = retrieval.chance(20)
+    assert retrieval.top(1)(rank).mean() == pytest.approx(guess["top1"], abs=0.006)
+    assert retrieval.top(5)(rank).mean() == pytest.approx(guess["top5"], abs=0.01)
+    assert retrieval.reciprocal(rank).mean() == pytest.approx(guess["mrr"], abs=0.006)
     assert np.median(rank) == pytest.approx(guess["median_rank"], abs=0.6)
 
 
 def test_auc_equals_scikit_learns_with_ties() -> None:
     rng = np.random.default_rng(1)
     scores, positive = rng.integers(8, size=300) / 8, rng.random(300) < 0.3
-    assert metrics.auc(scores, positive) == pytest.approx(roc_auc_score(positive, scores))
-    assert np.isnan(metrics.auc(scores, np.zeros(300, bool)))
+    assert retrieval.auc(scores, positive) == pytest.approx(roc_auc_score(positive, scores))
+    assert np.isnan(retrieval.auc(scores, np.zeros(300, bool)))
 
 
 def test_headline_is_auc_of_the_second_item_between_two() -> None:
     cosines = np.array([[0.1, 0.9], [0.8, 0.2], [0.5, 0.4]])
-    assert metrics.headline(cosines, np.array([1, 0, 0])) == ("auc", 1.0)
-    assert metrics.headline(cosines, np.array([0, 1, 1])) == ("auc", 0.0)
-    assert metrics.headline(np.eye(3), np.arange(3)) == ("mrr", 1.0)
+    assert retrieval.headline(cosines, np.array([1, 0, 0])) == ("auc", 1.0)
+    assert retrieval.headline(cosines, np.array([0, 1, 1])) == ("auc", 0.0)
+    assert retrieval.headline(np.eye(3), np.arange(3)) == ("mrr", 1.0)
 
 
 def test_interval_resamples_units_and_not_trials() -> None:

@@ -15,11 +15,12 @@ from acquisition.offline import Epochs
 from config.errors import BundleError, RecordingError, SettingsError
 from inference.bundle import load_encoder
 from inference.gallery import Gallery
-from training import fit, tables
-from training.epochs import Origin, plan_of
+from training import tables
+from training.fitting import fit
 from training.protocols.zero_shot import Options
 from training.request import TrainRequest
 from training.train import train
+from training.trials.epochs import Origin, plan_of
 
 TWO = ("left", "right")
 IDS = [f"p{k}" for k in range(60)]
@@ -146,8 +147,8 @@ def test_normalisation_is_fitted_to_training_windows_only(many: Gallery, tmp_pat
     request = network(many, tmp_path / "bundle", epochs=(made,), epochs_max=1)
     spec = train(request)
     assert spec.normalisation is not None
-    from training import split
-    from training.epochs import gather
+    from training.trials import split
+    from training.trials.epochs import gather
 
     data = gather([made], [], many)
     part = split.hold_out(data, "stimulus", 0.2, 0)
@@ -156,9 +157,9 @@ def test_normalisation_is_fitted_to_training_windows_only(many: Gallery, tmp_pat
 
 
 def test_whitening_is_fitted_to_training_windows_and_kept_in_the_bundle(many: Gallery, tmp_path: Path) -> None:
-    from training import split
-    from training.epochs import gather
-    from training.whitening import fit_whitening
+    from training.trials import split
+    from training.trials.epochs import gather
+    from training.trials.whitening import fit_whitening
 
     made = (epochs(many, repeated(IDS, 4)),)
     spec = train(network(many, tmp_path / "bundle", epochs=made, whiten=True))

@@ -9,8 +9,8 @@ import pytest
 
 from config.bundles import Normalisation
 from config.errors import RecordingError
-from training.epochs import Origin, Trials
-from training.whitening import fit_whitening, residual_covariance
+from training.trials.epochs import Origin, Trials
+from training.trials.whitening import fit_whitening, residual_covariance
 
 CHANNELS = 5
 

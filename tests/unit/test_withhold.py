@@ -19,9 +19,9 @@ from inference.bundle import LoadedEncoder
 from inference.encoders.base import Vectors, Windows, unit_norm
 from inference.gallery import Gallery, write_gallery
 from inference.worker import Decoder, Rules, Taken
-from training import calibrate, relevance
-from training import metrics_probability as probability
-from training.epochs import Trials
+from training.confidence import calibrate, relevance
+from training.metrics import metrics_probability as probability
+from training.trials.epochs import Trials
 from wire.packets import Result, Stamps, Window
 
 CHANNELS, TIMES, DIM = ("O1", "O2"), 8, 16

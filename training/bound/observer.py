@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 
 from acquisition.participant import v1
-from training import metrics
 from training.bound.model import WindowModel
+from training.metrics import retrieval
 
 Array = NDArray[np.float64]
 REPEATS = (1, 2, 5, 10, 20, 40, 80)
@@ -135,7 +135,7 @@ def expected(
     ranks = []
     for _ in range(draws):
         estimates = explained + generator.standard_normal(explained.shape) @ root.T
-        ranks.append(metrics.ranks(log_likelihood(estimates, explained, error, repeats, norms), truth))
+        ranks.append(retrieval.ranks(log_likelihood(estimates, explained, error, repeats, norms), truth))
     together = np.concatenate(ranks)
     return float((together <= 1).mean()), float((together <= 5).mean())
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from acquisition.participant import v1
 from inference.encoders.base import Vectors, Windows
 from training.bound.observer import Statistics, log_likelihood
-from training.epochs import Trials
-from training.linear_encoding import penalties_of
-from training.linear_parts import CHUNK
+from training.closed.linear_encoding import penalties_of
+from training.closed.linear_parts import CHUNK
+from training.trials.epochs import Trials
 
 Array = NDArray[np.float64]
 Scorer = Callable[[Windows, int], Array]

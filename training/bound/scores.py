@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training import bootstrap, metrics
 from training.bound.observer import REPEATS
 from training.bound.rivals import Scorer
-from training.epochs import Progress, Trials, silent
-from training.linear_parts import CHUNK
-from training.repeats import Subsets
+from training.closed.linear_parts import CHUNK
+from training.metrics import bootstrap, retrieval
+from training.trials.epochs import Progress, Trials, silent
+from training.trials.repeats import Subsets
 
 DRAWS = 500
 """Resamplings of pictures for an interval."""
@@ -81,7 +81,7 @@ def answer(
         ranks = []
         for k in range(0, len(members), CHUNK):
             part = Subsets(members[k : k + CHUNK])
-            ranks.append(metrics.ranks(scorer(part.windows(trials), n), trials.rows[part.members[:, 0]]))
+            ranks.append(retrieval.ranks(scorer(part.windows(trials), n), trials.rows[part.members[:, 0]]))
         found.append(Answers(n, np.concatenate(ranks), trials.rows[members[:, 0]]))
     progress(what, len(counts), len(counts))
     return found

@@ -14,7 +14,7 @@ from acquisition.participant import v1
 from acquisition.participant.session import Session
 from acquisition.resample import make_grid, nearest
 from config.settings import ParticipantSource
-from training.epochs import Origin, Progress, Trials, silent
+from training.trials.epochs import Origin, Progress, Trials, silent
 
 TOLD_S = 60
 """Seconds of EEG between two words of progress."""

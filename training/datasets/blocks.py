@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from config.chain import ChainSettings, RejectionSettings, WindowSettings
 from config.errors import RecordingError
 from training.datasets.channels import pick
-from training.epoch_files import NO_HASH, EpochsSpec, new_epochs
-from training.epochs import Progress, silent
+from training.trials.epoch_files import NO_HASH, EpochsSpec, new_epochs
+from training.trials.epochs import Progress, silent
 
 BLOCK_BYTES = 64 << 20
 WHITENED_FROM = 1e-2

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from config.chain import ChainSettings, RejectionSettings, WindowSettings
 from config.errors import RecordingError
 from training.datasets.mat_numbers import read_numbers
-from training.epoch_files import NO_HASH, EpochsSpec, write_epochs
+from training.trials.epoch_files import NO_HASH, EpochsSpec, write_epochs
 
 SUBJECTS = ("CSI1", "CSI2", "CSI3", "CSI4")
 VOLUMES = ("TR1", "TR2", "TR3", "TR4", "TR5", "TR34")

@@ -12,7 +12,7 @@ from config.errors import RecordingError, SettingsError
 from training.datasets import alljoined, things1, things2
 from training.datasets.convert import convert
 from training.datasets.pieces import Finder, Piece, Stimuli, select
-from training.epochs import Progress, silent
+from training.trials.epochs import Progress, silent
 
 COPIES = "converted"
 """Folder in a dataset's root where converted copies are made."""

@@ -23,7 +23,7 @@ from config.errors import RecordingError
 from inference.bundle import replacing
 from training.datasets.pieces import Piece
 from training.datasets.truth import write_truth
-from training.epochs import Progress, silent
+from training.trials.epochs import Progress, silent
 
 SLICE_BYTES = 24 << 20
 """Of EEG as float64, read at once."""

@@ -15,8 +15,8 @@ from training.datasets.blocks import write_blocks
 from training.datasets.catalogue import convert_piece, find
 from training.datasets.pieces import Piece, Stimuli, select
 from training.datasets.to_epochs import Cutting, cut_to_folder
-from training.epoch_files import EpochsSpec
-from training.epochs import Progress, silent
+from training.trials.epoch_files import EpochsSpec
+from training.trials.epochs import Progress, silent
 
 
 def dataset_epochs(

@@ -16,7 +16,7 @@ from training.datasets.metadata import NAME as METADATA
 from training.datasets.metadata import Picture
 from training.datasets.simulated_eeg import Head, Schedule, blocks
 from training.datasets.things2 import CATCH, CHANNELS_63
-from training.epochs import Progress, silent
+from training.trials.epochs import Progress, silent
 
 NOTICE = "SIMULATED.txt"
 NOTICE_TEXT = (

@@ -14,7 +14,7 @@ from training.datasets import drawn_pictures, picture_features
 from training.datasets.edf_writer import Signal, write_edf
 from training.datasets.generate import claim
 from training.datasets.simulated_eeg import Head, Schedule, blocks
-from training.epochs import Progress, silent
+from training.trials.epochs import Progress, silent
 
 RATE = 256
 SOA_S = 0.2

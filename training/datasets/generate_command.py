@@ -13,7 +13,7 @@ from training.datasets.generate import Things2Size, generate_things2
 from training.datasets.generate_alljoined import AlljoinedSize, generate_alljoined
 from training.datasets.generate_preprocessed import FORMS, generate_preprocessed
 from training.datasets.generate_things1 import Things1Size, generate_things1
-from training.epochs import Progress, silent
+from training.trials.epochs import Progress, silent
 
 
 def generate_dataset(

@@ -25,7 +25,7 @@ from training.datasets import things2
 from training.datasets.channels import pick
 from training.datasets.metadata import ImageMetadata, Picture, find_metadata, read_metadata
 from training.datasets.pieces import Piece
-from training.epochs import Progress, silent
+from training.trials.epochs import Progress, silent
 
 Form = Literal["authors", "250hz", "ubp"]
 Array = NDArray[np.float64]

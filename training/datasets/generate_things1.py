@@ -17,7 +17,7 @@ from training.datasets import drawn_pictures, picture_features
 from training.datasets.generate import claim
 from training.datasets.simulated_eeg import Head, Schedule, blocks
 from training.datasets.things2 import CHANNELS_63
-from training.epochs import Progress, silent
+from training.trials.epochs import Progress, silent
 
 RATE_HZ, SOA_ROWS = 1000.0, 100
 CHANNELS = tuple("Fz" if name == "Cz" else name for name in CHANNELS_63)

@@ -14,8 +14,8 @@ from training.datasets.convert import copy_bytes
 from training.datasets.metadata import NAME as METADATA
 from training.datasets.metadata import find_metadata, read_metadata
 from training.datasets.pieces import Piece
-from training.epoch_files import EpochsSpec, is_epochs, read_epochs
-from training.epochs import Progress, silent
+from training.trials.epoch_files import EpochsSpec, is_epochs, read_epochs
+from training.trials.epochs import Progress, silent
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.types import Epoch, StreamInfo
-from training.epoch_files import NewEpochs
+from training.trials.epoch_files import NewEpochs
 
 PIECE = 256
 """Windows written at once."""

@@ -19,8 +19,8 @@ from config.settings import RecordingSource
 from training.datasets.channels import pick
 from training.datasets.pieces import Stimuli
 from training.datasets.sinks import Means, Singles, Tally
-from training.epoch_files import NO_HASH, EpochsSpec, new_epochs
-from training.epochs import Progress, silent
+from training.trials.epoch_files import NO_HASH, EpochsSpec, new_epochs
+from training.trials.epochs import Progress, silent
 
 CHUNK_S = 1.0
 """What comes out does not depend on it."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.encoders.base import Vectors, Windows
-from training import repeats
-from training.epochs import Trials
-from training.scoring import Units
+from training.confidence.scoring import Units
+from training.trials import repeats
+from training.trials.epochs import Trials
 
 Encode = Callable[[Windows], Vectors]
 """Windows (n, channels, times) in µV to unit vectors (n, dim)."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from config.errors import RecordingError
 from inference.gallery import Gallery
-from training.epochs import Trials
+from training.trials.epochs import Trials
 
 Index = NDArray[np.int64]
 SHUFFLES = 500

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from config.errors import RecordingError
 from inference.gallery import Gallery
-from training import bootstrap, metrics, significance
+from training.metrics import bootstrap, retrieval, significance
 from training.protocols.answers import Answers
 from training.protocols.conditions import Conditions
 from training.protocols.open_set import MOST
@@ -63,7 +63,7 @@ def category_auc(
 
     def mean(index: NDArray[np.int64], order: NDArray[np.int64] | None = None) -> float:
         of_items = member if order is None else member[:, order]
-        areas = [metrics.auc(s[index], m[place[index]]) for s, m in zip(scores, of_items, strict=True)]
+        areas = [retrieval.auc(s[index], m[place[index]]) for s, m in zip(scores, of_items, strict=True)]
         return float(np.nanmean(areas)) if np.isfinite(areas).any() else float("nan")
 
     everything = np.arange(len(place))
@@ -91,10 +91,10 @@ def category_auc(
 def _one(scores: Array, member: NDArray[np.bool_], place: NDArray[np.int64], seed: int, bounded: bool) -> Metric:
     bounds = None
     if bounded:
-        bounds = bootstrap.interval(lambda i: metrics.auc(scores[i], member[place[i]]), place, draws=DRAWS, seed=seed)
+        bounds = bootstrap.interval(lambda i: retrieval.auc(scores[i], member[place[i]]), place, draws=DRAWS, seed=seed)
     low, high = bounds or (None, None)
     return Metric(
-        value=metrics.auc(scores, member[place]),
+        value=retrieval.auc(scores, member[place]),
         chance=0.5,
         chance_by="analytic",
         low=low,

@@ -6,8 +6,7 @@ import numpy as np
 
 from config.errors import RecordingError
 from inference.gallery import Gallery
-from training import scoring
-from training.epochs import Progress, silent
+from training.confidence import scoring
 from training.protocols import classes, leaks
 from training.protocols.answers import Retrieval, answers, join_units, retrieve
 from training.protocols.conditions import Conditions
@@ -15,6 +14,7 @@ from training.protocols.data import Data, TrainFn
 from training.protocols.schema import GalleryKind, Row
 from training.protocols.statistics import pooled_metrics
 from training.protocols.zero_shot import Options, counts
+from training.trials.epochs import Progress, silent
 
 PROTOCOL = "concept hold-out"
 FOLDS = 5

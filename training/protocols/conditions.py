@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.bundles import EncoderSpec
-from training.epochs import Trials
 from training.protocols.schema import GalleryKind, Metric, Row, Selection
+from training.trials.epochs import Trials
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from acquisition.offline import Epochs
 from acquisition.plan import Plan
 from config.errors import SettingsError
 from inference.gallery import Gallery
-from training.epochs import Origin, Trials, gather
 from training.protocols.answers import Encode
+from training.trials.epochs import Origin, Trials, gather
 
 BACK_TO_FRONT = ("O", "PO", "P", "TP", "CP", "T", "C", "FT", "FC", "F", "AF", "FP")
 """Rows of the 10-10 system, from the back of the head: visual responses are strongest there. Fixed before any score."""
@@ -40,7 +40,7 @@ class Data:
     truth: Mapping[str, str] = field(default_factory=dict)
 
     def trials(self, gallery: Gallery) -> Trials:
-        """As `training.epochs.gather` gives them."""
+        """As `training.trials.epochs.gather` gives them."""
         return gather(self.epochs, self.origins, gallery, self.truth)
 
     def without_signal(self, gallery: Gallery) -> Trials:

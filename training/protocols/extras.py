@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.gallery import Gallery
-from training import bootstrap, metrics_class, metrics_information, metrics_transfer, scoring
-from training.epochs import Trials
+from training.confidence import scoring
+from training.metrics import bootstrap, metrics_class, metrics_information, metrics_transfer
 from training.protocols.answers import Answers, join_units
 from training.protocols.schema import Metric
 from training.protocols.statistics import mean_metric
+from training.trials.epochs import Trials
 
 CLASS_DEPTH = 10
 """Of precision and Jaccard within a class."""

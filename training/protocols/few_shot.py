@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from config.errors import RecordingError
 from inference.encoders.base import unit_norm
 from inference.gallery import Gallery
-from training import scoring
+from training.confidence import scoring
 from training.protocols import classes
 from training.protocols.answers import Answers, Retrieval, join, retrieve
 from training.protocols.conditions import Conditions

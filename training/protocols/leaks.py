@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from config.bundles import EncoderSpec
 from config.errors import RecordingError
 from inference.gallery import Gallery
-from training.epochs import Trials
+from training.trials.epochs import Trials
 
 Index = NDArray[np.int64]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from config.errors import RecordingError
 from inference.encoders.base import Vectors
 from inference.gallery import Gallery
-from training import bootstrap, metrics, significance
+from training.metrics import bootstrap, retrieval, significance
 from training.protocols.answers import CHUNK, Answers
 from training.protocols.conditions import Conditions
 from training.protocols.schema import Metric, Row
@@ -123,12 +123,12 @@ def _scores(sure: Array, known: Known, place: Index, seed: int) -> dict[str, Met
     """Both scores, means over splits; ``known`` (splits, units) by unit, ``place`` (m,) the unit of each answer."""
     everything = np.arange(len(place))
     tested = significance.permuted(
-        lambda order: _mean(metrics.auc, sure, known[:, order], place, everything),
+        lambda order: _mean(retrieval.auc, sure, known[:, order], place, everything),
         known.shape[1],
         draws=DRAWS,
         seed=seed,
     )
-    area = _metric(metrics.auc, 0.5, sure, known, place, seed)
+    area = _metric(retrieval.auc, 0.5, sure, known, place, seed)
     return {
         "auroc": area.model_copy(update={"p": tested.p, "test": tested.method}),
         f"false_alarms_at_{COVERAGE:g}": _metric(false_alarms, COVERAGE, sure, known, place, seed),

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from config.errors import RecordingError
 from inference.encoders.base import Vectors
 from inference.gallery import Gallery
-from training import posthoc
-from training.epochs import Trials
-from training.posthoc import Posthoc
+from training.confidence import posthoc
+from training.confidence.posthoc import Posthoc
 from training.protocols import zero_shot
 from training.protocols.answers import Answers, Encode, Retrieval, answers, join
 from training.protocols.conditions import Conditions, subject_names
 from training.protocols.schema import Row
 from training.protocols.statistics import retrieval_metrics
 from training.protocols.zero_shot import Options
+from training.trials.epochs import Trials
 
 PROTOCOL = "post-hoc"
 Corrected = tuple[Posthoc, Answers]

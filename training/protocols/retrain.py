@@ -10,12 +10,12 @@ from config.bundles import EncoderSpec, GallerySpec
 from inference.bundle import load_encoder
 from inference.encoders import registry
 from inference.gallery import Gallery, check_fit
-from training.augment import Augmentation
-from training.epochs import Progress, silent
+from training.objectives.augment import Augmentation
 from training.objectives.registry import Term
 from training.protocols.data import Data, Trained
 from training.request import TrainRequest
 from training.train import train
+from training.trials.epochs import Progress, silent
 
 SAME = (
     "batch",

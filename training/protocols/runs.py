@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from inference.gallery import Gallery
-from training import repeats, scoring
-from training.epochs import Trials
+from training.confidence import scoring
 from training.protocols.answers import Answers
 from training.protocols.conditions import Conditions
 from training.protocols.schema import Metric, Row
+from training.trials import repeats
+from training.trials.epochs import Trials
 
 RUN = "one of two, in run"
 

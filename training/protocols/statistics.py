@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training import bootstrap, metrics, significance
+from training.confidence.scoring import FEWEST, Units
+from training.metrics import bootstrap, retrieval, significance
 from training.protocols.answers import Retrieval, join_units
 from training.protocols.schema import Metric
-from training.scoring import FEWEST, Units
 
 Array = NDArray[np.float64]
 PERMUTATIONS = 1000
@@ -105,7 +105,7 @@ def retrieval_metrics(found: Retrieval, n_way: int, unit: str | None, *, seed: i
     unit, seed
         Of the interval.
     """
-    guess, tables = metrics.chance(n_way), of_rank(found.size, n_way)
+    guess, tables = retrieval.chance(n_way), of_rank(found.size, n_way)
     halves = np.rint(2 * found.ranks).astype(np.int64) - 2
     rows = np.arange(len(found.truth))
     whole = len(np.unique(found.truth)) > 1 and len(rows) * PERMUTATIONS <= MOST_PERMUTED
@@ -137,7 +137,7 @@ def pooled_metrics(found: Sequence[Retrieval], unit: str | None, *, seed: int = 
     """Scores over several searches, such as folds, at the number of rivals of the smallest; and that number."""
     n_way = min(part.size for part in found)
     units = join_units([part.units for part in found])
-    guess = metrics.chance(n_way)
+    guess = retrieval.chance(n_way)
     scores: dict[str, Metric] = {}
     for name in of_rank(n_way, n_way):
         if name == "top5" and n_way <= 5:

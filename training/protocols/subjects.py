@@ -8,7 +8,6 @@ import numpy as np
 
 from config.errors import RecordingError
 from inference.gallery import Gallery
-from training.epochs import Progress, Trials, silent
 from training.protocols import leaks, zero_shot
 from training.protocols.answers import Answers, Encode, answers
 from training.protocols.conditions import Conditions
@@ -16,6 +15,7 @@ from training.protocols.data import Data, TrainFn
 from training.protocols.extras import per_minute
 from training.protocols.schema import Curve, Row
 from training.protocols.zero_shot import Options, Part
+from training.trials.epochs import Progress, Trials, silent
 
 PROTOCOL = "leave one subject out"
 FEWEST = 2

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from config.errors import RecordingError
-from training.epochs import Progress, silent
 from training.protocols import zero_shot
 from training.protocols.conditions import Conditions
 from training.protocols.data import Data, Trained, TrainFn, from_the_back
 from training.protocols.schema import Curve, Row
 from training.protocols.zero_shot import Options
+from training.trials.epochs import Progress, silent
 
 ENDS, CHANNELS = "window end", "channels"
 STEP_S = 0.1

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from config.errors import RecordingError
 from inference.encoders.base import Vectors, unit_norm
 from inference.gallery import Gallery
-from training import scoring
-from training.epochs import Progress, Trials, silent
+from training.confidence import scoring
 from training.protocols.answers import CHUNK, Encode, retrieve
 from training.protocols.conditions import Conditions
 from training.protocols.schema import GalleryKind, Row
 from training.protocols.statistics import retrieval_metrics
+from training.trials.epochs import Progress, Trials, silent
 
 PROTOCOL = "recording and text"
 FEWEST = 3

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from config.errors import SettingsError
 from inference.gallery import Gallery
-from training import repeats, scoring
-from training.epochs import Progress, Trials, silent
+from training.confidence import scoring
 from training.protocols import classes, runs
 from training.protocols.answers import Answers, Encode, Retrieval, answers, join, join_units, retrieve
 from training.protocols.conditions import Conditions
 from training.protocols.extras import derived, more, per_minute
 from training.protocols.schema import Curve, GalleryKind, Row
 from training.protocols.statistics import retrieval_metrics
+from training.trials import repeats
+from training.trials.epochs import Progress, Trials, silent
 
 MOST_COSINES = 300_000_000
 """Answers times items that are compared for a repeat count; beyond, a random part of the answers is scored."""

@@ -13,13 +13,14 @@ from inference import relevance, score
 from inference.bundle import LoadedEncoder
 from inference.gallery import Gallery
 from inference.novelty import Novelty
-from training import lowlevel, repeats
-from training import novelty as strange
-from training.epochs import Progress, Trials, silent
+from training.confidence import novelty as strange
+from training.metrics import lowlevel
 from training.protocols.schema import Curve, Reliability, Report, Row
 from training.report import controls, pictures
 from training.report.controls import Means
 from training.report.probabilities import Given, probability_row
+from training.trials import repeats
+from training.trials.epochs import Progress, Trials, silent
 
 MOST_ANSWERS = 4000
 MOST_COSINES = 4_000_000

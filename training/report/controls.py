@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.encoders.base import unit_norm
-from training import bootstrap, cka, diversity, kernel_analysis, lowlevel, rsa
+from training.metrics import bootstrap, cka, diversity, kernel_analysis, lowlevel, rsa
 from training.protocols.schema import Metric, Row
 
 Rows = NDArray[np.int64]
@@ -108,7 +108,7 @@ def low_level(base: Row, means: Means, vectors: NDArray[Any], low: NDArray[Any],
     base, means, vectors, seed
         As for `representation`.
     low
-        (stimuli, features), `training.lowlevel.features` of the pictures of those of ``means.common(seed)``.
+        (stimuli, features), `training.metrics.lowlevel.features` of the pictures of those of ``means.common(seed)``.
 
     Raises
     ------

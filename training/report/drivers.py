@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training import metrics
+from training.metrics import retrieval
 from training.protocols.schema import Curve, Topography
 
 Array = NDArray[np.float64]
@@ -197,7 +197,7 @@ def _scores(found: NDArray[np.float32], truth: NDArray[np.int64], vectors: NDArr
     """Cosine with the true item, and reciprocal rank: (2, n)."""
     cosines = found @ np.asarray(vectors).T
     shown = np.asarray(cosines[np.arange(len(truth)), truth], np.float64)
-    return np.stack([shown, metrics.reciprocal(metrics.ranks(cosines, truth))])
+    return np.stack([shown, retrieval.reciprocal(retrieval.ranks(cosines, truth))])
 
 
 def _resampled(truth: NDArray[np.int64], seed: int) -> Array:

@@ -144,7 +144,7 @@ def embedding_map(data: EmbeddingMap) -> Figure:
 
 def reliability(data: Reliability) -> Figure:
     """What was claimed against what was right; the diagonal is honest."""
-    from training.metrics_probability import wilson
+    from training.metrics.metrics_probability import wilson
 
     claimed, right = np.array([b.probability for b in data.bins]), np.array([b.right for b in data.bins])
     count = np.array([b.n for b in data.bins], np.int64)

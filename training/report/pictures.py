@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training import clusters, rsa
-from training import metrics_probability as probability
+from training.metrics import clusters, rsa
+from training.metrics import metrics_probability as probability
 from training.protocols.schema import Bin, Confusion, EmbeddingMap, Metric, Rdms, Reliability
 
 Rows = NDArray[np.int64]

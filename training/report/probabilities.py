@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference import score
-from training import bootstrap, metrics_class, metrics_information, metrics_transfer
-from training import metrics_probability as probability
+from training.metrics import bootstrap, metrics_class, metrics_information, metrics_transfer
+from training.metrics import metrics_probability as probability
 from training.protocols.schema import Metric, Row
 
 Index = NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""`eegseek classify`: zero-shot classes from prompts."""

@@ -1,0 +1,1 @@
+"""Encoders that are fitted without gradients: their recipes, each choosing its options by inner splits."""

@@ -1,0 +1,1 @@
+"""`eegseek compare`: a grid of encoders, objectives and subjects in one table."""

@@ -1,0 +1,1 @@
+"""How sure an answer may be: calibration, the relevance filter, novelty, and corrections without labels."""

@@ -1,0 +1,1 @@
+"""`eegseek evaluate`: protocols run on a bundle, their rows, and what treatments of the data do to them."""

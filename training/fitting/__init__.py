@@ -1,0 +1,1 @@
+"""How networks are fitted: batches, objectives' steps, schedules, devices, checkpoints and the run's folder."""
