@@ -203,6 +203,10 @@ def main() -> None:
     except EegseekError as error:
         sys.stderr.write(f"eegseek: {error}\n")
         sys.exit(1)
+    except OSError as error:  # what no command foresaw: a full disk, a folder that may not be written
+        where = f"'{error.filename}': " if error.filename else ""
+        sys.stderr.write(f"eegseek: {where}{error.strerror or error}; check the path, the disk and its permissions\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("eegseek: stopped\n")
         sys.exit(130)

@@ -37,6 +37,10 @@ def compare(
             "--star", help="All encoders by the first objective, and the first network by all, not all pairs."
         ),
     ] = False,
+    transfer: Annotated[
+        bool,
+        typer.Option("--transfer", help="Train on all subjects together, too, and show what that adds for each."),
+    ] = False,
     epochs: Annotated[int, typer.Option(min=0, help="Passes at most; 0: each encoder's usual.")] = 0,
     batch: Annotated[int, typer.Option(min=2)] = 256,
     learning_rate: Annotated[float, typer.Option(min=0, help="0: each encoder's usual.")] = 0.0,
@@ -65,6 +69,8 @@ def compare(
     a line that says why. Stopped in the middle, the same command goes on where it was.
 
     [bold]eegseek compare out --participant -e all --objective all --star[/bold]
+
+    [bold]eegseek compare out --participant --people 6 --transfer[/bold]
 
     [bold]eegseek compare out -e nice -e riemann --train sub-08/training --test sub-08/test -g gallery[/bold]
     """
@@ -99,6 +105,7 @@ def compare(
         options=Options(
             n_way=numbers(n_way, "--n-way"), repeats=numbers(repeats, "--repeats"), everything=False, seed=seed
         ),
+        transfer=transfer,
         allow_seen=allow_seen,
         allow_blocked=allow_blocked,
         device=device,

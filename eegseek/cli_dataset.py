@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     help="Read THINGS-EEG1, THINGS-EEG2 and Alljoined-1.6M as they are published, or generate small ones like them.",
     no_args_is_help=True,
 )
-COLUMNS = ("form", "size", "ch.", "Hz", "length", "stimuli", "each", "live", "copy")
+COLUMNS = ("size", "ch.", "Hz", "length", "stimuli", "live", "copy")
 Known = Literal["things-eeg2", "things-eeg1", "alljoined"]
 Root = Annotated[Path, typer.Argument(help="Folder of the dataset, with its sub-… folders.")]
 Name = Annotated[str, typer.Option("--dataset", help="things-eeg2, things-eeg1 or alljoined; else what is there.")]
@@ -51,11 +52,9 @@ def show_info(
 
     with bar() as told:
         found = info(path, metadata=metadata, copies=copies, progress=told)
-    table = Table(Column("recording", no_wrap=True), *COLUMNS)
-    for line in found.lines:
-        table.add_row(*_cells(line))
     console = Console()
-    console.print(table)
+    for form in dict.fromkeys(line.dataset for line in found.lines):
+        console.print(_table(form, [line for line in found.lines if line.dataset == form]))
     for text in dict.fromkeys(f"{line.name}: {line.problem}" for line in found.lines if line.problem):
         console.print(f"[red]{text}[/red]", highlight=False)
     for text in dict.fromkeys(note for line in found.lines for note in line.notes):
@@ -123,9 +122,12 @@ def epochs(
     One folder for each subject and part; `eegseek train` and `eegseek evaluate` take these folders as recordings.
     For example: [bold]eegseek dataset epochs /data/THINGS-EEG2 --subject 8 --out epochs[/bold]
     """
+    from inference.inputs import find_pictures
     from training.datasets.epochs_command import dataset_epochs
     from training.datasets.truth import truth_of, write_truth
 
+    if images is not None:
+        find_pictures(images)  # before the hours of cutting
     with bar() as told:
         made = dataset_epochs(
             root,
@@ -205,20 +207,32 @@ def generate(
     typer.echo(f"{out}: a simulated dataset in the form of {dataset}; look at it with eegseek dataset info {out}")
 
 
+def _table(form: str, lines: Sequence[Line]) -> Table:
+    """Recordings of one form, whole at 80 columns."""
+    table = Table(
+        Column("recording", no_wrap=True),
+        *(Column(name, no_wrap=True, justify="right") for name in COLUMNS),
+        title=f"{form} (stimuli x times each)",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+    )
+    for line in lines:
+        table.add_row(line.name, *_cells(line))
+    return table
+
+
 def _cells(line: Line) -> Sequence[str]:
     if line.problem:
-        return line.name, line.dataset, _size(line.bytes), *["-"] * 6, "see below"
+        return _size(line.bytes), *["-"] * 6
     length = f"{line.seconds:.2f} s" if line.seconds < 10 else f"{line.seconds / 60:.1f} min"
     copy = _size(int(line.copy)) if line.copy.isdigit() else line.copy
     return (
-        line.name,
-        line.dataset,
         _size(line.bytes),
         str(line.channels),
         f"{line.rate_hz:g}",
         length,
-        str(line.conditions),
-        line.repeats,
+        f"{line.conditions} x {line.repeats}",
         "yes" if line.causal else "no",
         copy or "-",
     )

@@ -242,9 +242,15 @@ def replacing(folder: Path, marker: str) -> Iterator[Path]:
 
 def _swap(new: Path, folder: Path) -> None:
     old = new.with_name(f"{new.name}-old")
-    if folder.exists():
+    there = folder.exists()
+    if there:
         folder.rename(old)
-    new.rename(folder)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if there and not folder.exists():
+            old.rename(folder)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,11 @@ def merge(folders: Sequence[Path], out: Path, *, prefix: str = "") -> GallerySpe
     loaded = [Gallery.load(folder) for folder in folders]
     for folder, other in zip(folders[1:], loaded[1:], strict=True):
         _check_space(folders[0], loaded[0].spec, folder, other.spec)
-    items = [_renamed(item, prefix if k else "", k) for k, gallery in enumerate(loaded) for item in gallery.items]
+    items = list(loaded[0].items)
+    for number, gallery in enumerate(loaded[1:], 2):
+        taken = {item.picture.partition("/")[0] for item in items}
+        place = next(name for k in count(number) if (name := str(k)) not in taken)
+        items += [_renamed(item, prefix, place) for item in gallery.items]
     _check_ids(items)
     sources = [folder / item.picture for folder, g in zip(folders, loaded, strict=True) for item in g.items]
     features, dropped = _features(folders, loaded)
@@ -56,9 +61,9 @@ def merge(folders: Sequence[Path], out: Path, *, prefix: str = "") -> GallerySpe
     )
 
 
-def _renamed(item: Item, prefix: str, number: int) -> Item:
-    """An item of the gallery ``number``; pictures of different galleries may have one path."""
-    picture = f"{number + 1}/{item.picture}" if item.picture and number else item.picture
+def _renamed(item: Item, prefix: str, place: str) -> Item:
+    """An item of another gallery than the first; its picture goes to ``place``, as two galleries may have one path."""
+    picture = f"{place}/{item.picture}" if item.picture else ""
     return item.model_copy(update={"id": prefix + item.id, "picture": picture})
 
 
@@ -72,7 +77,7 @@ def _check_space(first: Path, one: GallerySpec, second: Path, other: GallerySpec
 
 
 def _check_ids(items: Sequence[Item]) -> None:
-    twice = [name for name, count in Counter(item.id for item in items).items() if count > 1]
+    twice = [name for name, times in Counter(item.id for item in items).items() if times > 1]
     if twice:
         raise BundleError(
             f"{len(twice)} ids stand in more than one gallery, such as '{twice[0]}'; tell them apart with --prefix "

@@ -5,23 +5,28 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 from training_data import epochs, gallery, plan, repeated
 
+from config.bundles import EncoderSpec
 from config.errors import EegseekError, RecordingError, SettingsError
 from inference.gallery import Gallery
 from training.comparison import compare as module
-from training.comparison import compare_tables
-from training.comparison.compare import compare
+from training.comparison import compare_tables, compare_transfer
+from training.comparison.compare import Outcome, compare
 from training.comparison.compare_command import compare_command
 from training.comparison.compare_grid import Grid, Pair, by_subject, cells, known_objectives
 from training.comparison.compare_participant import Sizes
 from training.protocols.data import Data
 from training.protocols.zero_shot import Options
-from training.trials.epochs import Origin
+from training.request import TrainRequest
+from training.trials.epochs import Origin, Progress
 
 IDS = [f"p{k}" for k in range(48)]
 OLD, NEW = IDS[:36], IDS[36:]
@@ -131,3 +136,82 @@ def test_a_blocked_training_set_is_refused(shown: Gallery, tmp_path: Path) -> No
     pair = Pair("x", learned, data(shown, NEW, 50))
     with pytest.raises(RecordingError, match="blocked design"):
         compare(Grid(("eegproject",), ("infonce",), (pair,), tmp_path / "gallery"), tmp_path / "cells")
+
+
+def test_transfer_is_trained_once_and_scored_for_each_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[list[str]] = []
+    real = module.train
+
+    def train(request: TrainRequest, told: Progress) -> EncoderSpec:
+        trained.append([origin.subject for origin in request.origins])
+        return real(request, told)
+
+    monkeypatch.setattr(module, "train", train)
+    sizes = Sizes(
+        learned=40, scored=12, learned_repeats=2, scored_repeats=2, dim=16, rank=4, snr_db=0.0, unexplained=0.2
+    )
+    screen = Console(file=io.StringIO(), width=250)
+
+    def run(people: int) -> list[Outcome]:
+        return compare_command(
+            tmp_path,
+            encoders=["eegproject"],
+            objectives=["infonce"],
+            participant=replace(sizes, people=people),
+            training=FAST | {"batch": 32},
+            options=Options(everything=False, repeats=(2,)),
+            transfer=True,
+            device="cpu",
+            console=screen,
+        )
+
+    found = run(2)
+    assert [(o.data, o.pooled, o.error) for o in found] == [("0", 0, ""), ("1", 0, ""), ("0", 2, ""), ("1", 2, "")]
+    assert trained == [["0"], ["1"], ["0", "1"]]
+    (effect,) = compare_transfer.effects(compare_tables.lines(found))
+    assert effect.subjects == 2 and effect.repeats == 2 and effect.gain.low is None
+    table = json.loads((tmp_path / "table.json").read_text())
+    (record,) = table["transfer"]
+    own, pooled = ([row["over_chance_value"] for row in table["table"] if row["pooled"] == n][1:] for n in (0, 2))
+    assert record["gain_value"] == pytest.approx(np.mean(pooled) - np.mean(own))
+    (line,) = csv.DictReader((tmp_path / "table-transfer.csv").open())
+    assert float(line["gain_value"]) == record["gain_value"] and line["gain_test"].startswith("sign flips of 2")
+    assert "| errors removed |" in (tmp_path / "table.md").read_text()
+    assert run(2) == found and len(trained) == 3
+    for result in (tmp_path / "cells").glob("*trained-on-all*/result.json"):
+        result.unlink()
+    again = run(2)
+    assert [o.rows for o in again] == [o.rows for o in found] and len(trained) == 3
+    with pytest.raises(SettingsError, match="two subjects or more"):
+        run(1)
+
+
+def test_a_pooled_training_that_fails_is_a_line_for_each(
+    shown: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def train(request: TrainRequest, told: Progress) -> EncoderSpec:
+        tried.append(len(request.origins))
+        raise RecordingError("too little")
+
+    monkeypatch.setattr(module, "train", train)
+    asked = replace(grid(shown, tmp_path, ("eegproject",), ("infonce",), subjects=2), transfer=True)
+    found = compare(asked, tmp_path / "cells")
+    assert [(o.pooled, o.error) for o in found] == [(n, "too little") for n in (0, 0, 2, 2)] and tried == [1, 1, 2]
+    compare(asked, tmp_path / "cells")
+    assert tried == [1, 1, 2] * 2
+    assert compare_transfer.effects(compare_tables.lines(found)) == []
+
+
+def test_pooled_training_data_hold_nothing_that_is_scored(shown: Gallery, tmp_path: Path) -> None:
+    first, second = by_subject(data(shown, OLD, 10, 2), data(shown, NEW, 50, 2))
+    more = data(shown, [*OLD[:20], NEW[0]], 70)
+    mixed = replace(second, learned=replace(more, origins=(replace(more.origins[0], subject="s1"),)))
+    ask = partial(Grid, ("eegproject",), ("infonce",), gallery=tmp_path / "gallery", transfer=True)
+    apart = replace(mixed, scored=mixed.scored.items(lambda name: name != NEW[0]))
+    with pytest.raises(RecordingError, match="1 of the stimuli that are scored are learned from too"):
+        compare(ask(pairs=(first, apart)), tmp_path / "cells")
+    with pytest.raises(SettingsError, match="subject 's0' stands in two"):
+        compare(ask(pairs=(first, replace(first, name="again"))), tmp_path / "cells")
+    assert not (tmp_path / "cells").exists()

@@ -16,6 +16,7 @@ from training_data import epochs, gallery, plan, repeated
 
 from config.bundles import EncoderSpec
 from config.errors import EegseekError, RecordingError, SettingsError
+from inference.adapter import adapt_gallery
 from inference.gallery import Gallery
 from training.evaluation.evaluate_command import Places, evaluate_command
 from training.evaluation.evaluate_report import evaluate_report
@@ -104,6 +105,27 @@ def test_concept_hold_out_and_sweeps(tmp_path: Path) -> None:
     assert swept.rows[2].what == "1 channel from the back: Oz"
     with pytest.raises(SettingsError, match="name what to learn from with --train"):
         evaluate_report(request(tmp_path, scored, "channels"))
+
+
+def test_training_again_marks_what_was_seen_and_takes_the_gallery_as_it_was(many: Gallery, tmp_path: Path) -> None:
+    learned, scored = data(many, OLD, repeats=6), data(many, OLD[:20], seed=50)
+    subspace = {"compare": "subspace", "rank": 4, "waves": 8}
+    bundle(many, learned, tmp_path / "bundle", encoder="encoding", parameters=subspace)
+    asked = request(tmp_path, scored, "channels", learned=learned, channels=(4,), allow_seen=True)
+    found = evaluate_report(asked)
+    assert all(row.seen for row in found.rows) and (found.rows[0].metrics["top1"].value or 0) > 0.3
+    with pytest.raises(SettingsError, match="--channels 9 is not possible; the windows hold 1 to 4"):
+        evaluate_report(replace(asked, channels=(2, 9)))
+    adapt_gallery(tmp_path / "many", tmp_path / "bundle", tmp_path / "adapted")
+    with pytest.raises(SettingsError, match=f"give the gallery of space '{many.spec.space}' that it was made from"):
+        evaluate_report(replace(asked, gallery=tmp_path / "adapted"))
+
+
+def test_concepts_of_one_picture_each_have_no_row_for_classes(many: Gallery, tmp_path: Path) -> None:
+    learned, scored = data(many, OLD, repeats=6, subjects=2), data(many, NEW, seed=50)
+    bundle(many, learned, tmp_path / "bundle", encoder="encoding", parameters={"rank": 4, "waves": 8})
+    found = evaluate_report(request(tmp_path, scored, "concepts", learned=learned, folds=2))
+    assert [row.gallery for row in found.rows] == ["shown images"] and found.rows[0].subjects == ("s0", "s1")
 
 
 def test_a_closed_form_chooses_its_penalty_anew(tmp_path: Path) -> None:

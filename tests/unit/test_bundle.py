@@ -193,3 +193,18 @@ def test_a_failure_while_writing_keeps_the_old_bundle(folder: Path) -> None:
         raise KeyError
     assert load_encoder(folder, "cpu").fingerprint == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_folder_that_cannot_take_its_place_leaves_the_old_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, rename = load_encoder(folder, "cpu").fingerprint, Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if target == folder and not self.name.endswith("-old"):
+            raise OSError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(BundleError, match="cannot be written: Permission denied"), replacing(folder, "encoder.json"):
+        pass
+    assert load_encoder(folder, "cpu").fingerprint == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]

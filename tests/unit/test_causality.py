@@ -87,3 +87,15 @@ def test_scores_of_left_out_recordings_and_their_difference(tmp_path: Path) -> N
         pair("riemann", good, Scores("other", "auc", np.ones(3), np.ones(3, np.int64), 2))
     with pytest.raises(RecordingError, match="no recording is given"):
         cost_of_causality([], plan(), two)
+
+
+def test_an_encoder_of_a_subspace_is_scored_in_it_and_chance_is_of_what_each_recording_shows(tmp_path: Path) -> None:
+    ids = [f"p{k}" for k in range(24)]
+    shown = gallery(tmp_path / "gallery", ids)
+    made = [epochs(shown, repeated(ids[8 * k :], 4, seed=k), signal=3.0, seed=k) for k in range(3)]
+    trials = gather(made, (), shown)
+    options = {"parameters": {"compare": "subspace", "rank": 3, "waves": 8}}
+    found = leave_one_recording_out("as they are", trials, trials, shown.vectors, "encoding", **options)
+    chances = [float(np.mean(1 / np.arange(1, n + 1))) for n in (24, 16, 8)]
+    assert found.metric.chance == pytest.approx(np.mean(chances))
+    assert found.metric.value is not None and found.metric.value > 0.6

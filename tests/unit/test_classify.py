@@ -22,6 +22,7 @@ from inference.gallery import Gallery, write_gallery
 from training.classification import classify
 from training.classification.classify import Classes, Embedded, read_classes
 from training.classification.classify_command import classes_of, classify_command
+from training.classification.classify_draw import draw
 from training.classification.classify_windows import Stored
 from training.request import TrainRequest
 from training.train import train
@@ -67,6 +68,18 @@ def test_answers_and_scores() -> None:
     assert score["low"] < 0.9 < score["high"] and told["interval"]["resamples"] == "runs"
     assert told["answers"] == {"animal": 24, "tool": 30, "food": 6}
     json.dumps(told)
+
+
+def test_a_confusion_of_many_classes_is_drawn_as_recalls() -> None:
+    names = tuple(f"class {k}" for k in range(9))
+    vectors = np.eye(9, dtype=np.float32)
+    many = Classes(names, vectors, {name: [name] for name in names})
+    shown = [*names, "class 0", "class 0", "class 0"]
+    told = classify.report(classify.classify(windows(np.vstack([vectors, vectors[[4, 4, 0]]]), shown), many))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(draw(told))
+    row = next(line for line in console.export_text().splitlines() if line.startswith("│ class 0"))
+    assert [cell.strip() for cell in row.strip("│").split("│")] == ["class 0", "4", "0.500", "class 4 (2)"]
 
 
 def test_answers_without_truth_are_not_scored() -> None:
@@ -170,6 +183,10 @@ def test_stored_embeddings_are_classified(trained: tuple[Path, Path], tmp_path: 
     (tmp_path / "l.txt").write_text("left\n")
     with pytest.raises(BundleError, match="1 labels for 6 embeddings"):
         classify_command(bundle, given_files, gallery=folder)
+    for wrong, why in ((np.full((2, 4), np.nan), "row 0 is zero or not finite"), (np.zeros((0, 4)), "it holds none")):
+        np.save(tmp_path / "v.npy", np.resize(wrong, (len(wrong), gallery.spec.dim)).astype(np.float32))
+        with pytest.raises(BundleError, match=why):
+            classify_command(bundle, Stored(tmp_path / "v.npy"), gallery=folder)
     np.save(tmp_path / "v.npy", np.ones((2, 3)))
     with pytest.raises(BundleError, match="vectors of 3, the encoder gives 8"):
         classify_command(bundle, given_files, gallery=folder)

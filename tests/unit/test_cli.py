@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from config.errors import SettingsError
+from config.errors import BundleError, SettingsError
+from eegseek import cli
 from eegseek.cli import app
 
 COMMANDS = (
@@ -66,3 +67,29 @@ def test_a_gallery_of_labels_is_built(tmp_path: Path) -> None:
 def test_a_gallery_is_made_of_one_thing(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, ["gallery", "build", str(tmp_path), "--label", "a", "--images", "b"])
     assert isinstance(found.exception, SettingsError)
+
+
+def test_what_no_command_foresaw_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device", "big.npy")
+
+    monkeypatch.setattr(cli, "app", full)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 1
+    assert said == "eegseek: 'big.npy': No space left on device; check the path, the disk and its permissions\n"
+
+
+def test_generating_over_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SettingsError, match="cannot be made: File exists; choose another"):
+        CliRunner().invoke(app, ["dataset", "generate", str(tmp_path / "file")], catch_exceptions=False)
+
+
+def test_pictures_are_looked_for_before_anything_is_cut(tmp_path: Path) -> None:
+    command = ["dataset", "epochs", str(tmp_path), "--out", str(tmp_path / "e"), "--images", str(tmp_path / "none")]
+    with pytest.raises(BundleError, match="is no folder; expected one with pictures"):
+        CliRunner().invoke(app, command, catch_exceptions=False)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dataset_data import things2
 
+from acquisition.recordings.converted import recording_sha256
 from acquisition.recordings.recording import ArraySignal, Marker, Recording
 from config.errors import EegseekError, SettingsError
+from training.datasets.catalogue import convert_piece, find
 from training.trials.crops import Crops, crops_command, read_table
 from training.trials.epoch_files import read_epochs
 
@@ -49,6 +52,16 @@ def test_recordings_become_epochs_folders(tmp_path: Path) -> None:
     assert np.allclose(np.diff(stored[0].spec.onsets_s), 5.0)
 
 
+def test_a_converted_copy_is_cut_too(tmp_path: Path) -> None:
+    root = things2(tmp_path / "data", [(1000, 1)], 20_000)
+    copy = convert_piece(find(root)[1][0], root)
+    table = tmp_path / "t.csv"
+    table.write_text(f"file,text\n{copy},report\n")
+    settings = ["chain.channels=['Oz','P7']", "chain.notch_hz=[]", "chain.lowpass_hz=30.0"]
+    (folder,) = crops_command(table, tmp_path / "crops", length_s=2.0, overrides=settings)
+    assert read_epochs(folder).spec.sha256 == recording_sha256(copy)
+
+
 def test_bad_tables(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text("path,report\na.csv,1\n")
@@ -57,6 +70,12 @@ def test_bad_tables(tmp_path: Path) -> None:
     table.write_text("file,text\na.csv,1\na.csv,2\n")
     with pytest.raises(SettingsError, match="names a file twice"):
         read_table(table)
+    for row in ("a.csv", ",1", "a.csv,"):
+        table.write_text(f"file,text\n{row}\n")
+        with pytest.raises(SettingsError, match=r"row 2 of .* lacks its file or its text"):
+            read_table(table)
+    with pytest.raises(SettingsError, match="shorter than a sample"):
+        crops_command(table, tmp_path / "crops", length_s=5.0, step_s=0.001)
     csv_recording(tmp_path / "short.csv", seconds=10)
     table.write_text("file,text\nshort.csv,1\n")
     with pytest.raises(EegseekError, match=r"gives no crop: it is too short"):

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from dataset_data import TEST, metadata, raw, save, things2
+from rich.console import Console
 
 from acquisition.recordings import Recording, check_usable, read_recording
 from acquisition.recordings.converted import read_spec, recording_sha256
 from acquisition.sources.recording import RecordingReader
 from config.errors import EegseekError, RecordingError, SettingsError
 from config.settings import RecordingSource
+from eegseek.cli_dataset import _table
 from training.datasets import convert as converting
 from training.datasets import things2 as raw_files
 from training.datasets.catalogue import convert_piece, copy_of, find, playable
 from training.datasets.channels import pick
-from training.datasets.info import info
+from training.datasets.info import Line, info
 from training.datasets.metadata import read_metadata
 from training.datasets.pieces import Piece, same_number, select
 from training.datasets.truth import truth_of
@@ -200,7 +204,7 @@ def test_stems_that_stand_twice_get_their_concept(tmp_path: Path) -> None:
 def test_folders_without_a_dataset_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="holds no recording"):
         find(tmp_path)
-    with pytest.raises(RecordingError, match="not there"):
+    with pytest.raises(RecordingError, match="is no folder"):
         find(tmp_path / "none")
     with pytest.raises(SettingsError, match="unknown dataset"):
         find(tmp_path, "things")
@@ -247,6 +251,20 @@ def test_info_counts_and_names_what_is_missing(tmp_path: Path) -> None:
     copy = convert_piece(select(find(root)[1], ["8"])[0], root)
     assert (copy / "eeg.npy").stat().st_size == int(test.copy)
     assert info(root).lines[0].copy == "there" and info(copy).lines[0].repeats == "1-2"
+    # a folder of copies is as good to look at, and wrong metadata is said once
+    assert [line.name for line in info(copy.parent).lines] == ["sub-08 ses-01 test"]
+    with pytest.raises(RecordingError, match="cannot be read"):
+        info(root, metadata=tmp_path / "none.npy")
+
+
+def test_what_info_draws_fits_80_columns() -> None:
+    line = Line("sub-08 ses-04 training", "things-eeg2", "p", 2**33, 63, 1000.0, 3300.0, 16540, "19-21", copy="8" * 10)
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(_table("things-eeg2", [line, replace(line, problem="it is broken")]))
+    drawn = console.export_text()
+    for cell in ("sub-08 ses-04 training", "8.59 GB", "63", "1000", "55.0 min", "16540 x 19-21", "yes", "8.89 GB"):
+        assert cell in drawn
+    assert "…" not in drawn
 
 
 def test_labels_stand_for_pictures(tmp_path: Path) -> None:

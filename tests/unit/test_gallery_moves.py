@@ -82,6 +82,17 @@ def test_pictures_and_words_in_one_search(tmp_path: Path) -> None:
         assert (tmp_path / "one" / item.picture).read_bytes() == b"picture"
 
 
+def test_pictures_of_galleries_merged_one_after_the_other_are_kept_apart(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+        items, pictures = [Item(id=name, label=name, picture="x.png")], {"x.png": tmp_path / name}
+        write_gallery(tmp_path / f"g{name}", items, randoms(1, 4), space="s", model="m", pictures=pictures)
+    merge([tmp_path / "ga", tmp_path / "gb"], tmp_path / "ab")
+    merge([tmp_path / "ab", tmp_path / "gc"], tmp_path / "abc")
+    items = Gallery.load(tmp_path / "abc").items
+    assert [(tmp_path / "abc" / item.picture).read_text() for item in items] == ["a", "b", "c"]
+
+
 def test_merged_features_are_those_that_all_have(tmp_path: Path) -> None:
     sets = {
         "layers": (("4",), randoms(2, 3).reshape(2, 1, 3)),

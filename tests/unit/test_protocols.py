@@ -129,6 +129,8 @@ def test_few_shots_are_of_other_pictures(classed: Gallery) -> None:
     rows, curve = few_shot.few_shot(answers(decode, data, 0), classed, BASE)
     assert curve.x == (1.0, 2.0) and all(row.n_way == 8 and "different pictures" in row.what for row in rows)
     assert all(y is not None and y > 3 / 8 for y in curve.y)
+    with pytest.raises(RecordingError, match="0 shots of a class say nothing"):
+        few_shot.few_shot(answers(decode, data, 0), classed, BASE, shots=(0, 1))
     rows, _ = few_shot.few_shot(answers(noise, data, 0), classed, BASE)
     assert all(abs((row.metrics["top1"].value or 0) - 1 / 8) < 0.08 for row in rows)
 

@@ -32,6 +32,15 @@ def test_labels_are_ids_unless_the_session_file_says_otherwise(tmp_path: Path) -
     assert gather([epochs(shown, ["right", "left"])], [], shown).rows.tolist() == [1, 0]
 
 
+def test_windows_come_piece_by_piece_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = gallery(tmp_path, ["left", "right"])
+    made = [epochs(shown, ["left", "up", "right", "left", "right", "left"], seed=k) for k in range(2)]
+    monkeypatch.setattr("training.trials.epochs.CHUNK", 2)
+    found = gather(made, [], shown)
+    assert np.array_equal(found.windows, np.concatenate([e.data[[0, 2, 3, 4, 5], 0] for e in made]))
+    assert found.windows.dtype == np.float32 and found.rows.tolist() == [0, 1, 0, 1, 0] * 2
+
+
 def test_markers_that_nothing_knows(tmp_path: Path) -> None:
     shown = gallery(tmp_path, ["left", "right"])
     with pytest.raises(RecordingError, match=r"'a.csv' has markers '1', '2', none of which the gallery knows.*--truth"):

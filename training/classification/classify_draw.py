@@ -18,6 +18,8 @@ from training.classification.classify import UNKNOWN, Classified, Embedded
 
 WIDTH = 72
 """Of tables, so that their titles stay on one line."""
+MOST_COLUMNS = 6
+"""Classes whose confusion is drawn whole."""
 
 
 def draw(told: dict[str, Any]) -> RenderableType:
@@ -28,10 +30,7 @@ def draw(told: dict[str, Any]) -> RenderableType:
         score = told["balanced_accuracy"]
         resampled = told["interval"]["resamples"]
         title = f"Zero-shot classes of {told['truth_known']} windows whose truth is known"
-        table = Table("shown", *(f"answered {escape(name)}" for name in names), "recall", title=title, min_width=WIDTH)
-        for name, row in zip(names, told["confusion"], strict=True):
-            recall = told["recall"].get(name)
-            table.add_row(escape(name), *map(str, row), "n/a" if recall is None else f"{recall:.3f}")
+        table = _confusion(told, names, title) if len(names) <= MOST_COLUMNS else _recalls(told, names, title)
         said = f"95 % interval resamples {resampled}" if resampled else "too few units for an interval"
         value = f"{score['value']:.3f} {tables.interval(score)}".rstrip()
         parts += [table, Text(f"balanced accuracy {value}, chance {score['chance']:.3f} ({said})")]
@@ -46,6 +45,29 @@ def draw(told: dict[str, Any]) -> RenderableType:
         parts.append(table)
     parts += [Text(f"note: {note}", style="yellow") for note in told["notes"]]
     return Group(*parts)
+
+
+def _confusion(told: dict[str, Any], names: list[str], title: str) -> Table:
+    table = Table("shown", *(f"answered {escape(name)}" for name in names), "recall", title=title, min_width=WIDTH)
+    for name, row in zip(names, told["confusion"], strict=True):
+        table.add_row(escape(name), *map(str, row), _recall(told, name))
+    return table
+
+
+def _recalls(told: dict[str, Any], names: list[str], title: str) -> Table:
+    """In place of a confusion that no screen holds; the report has it whole."""
+    table = Table("shown", "times", "recall", "taken most often for", title=title, min_width=WIDTH)
+    for k, (name, row) in enumerate(zip(names, told["confusion"], strict=True)):
+        times, other = max((count, -column) for column, count in enumerate(row) if column != k)
+        table.add_row(
+            escape(name), str(sum(row)), _recall(told, name), f"{escape(names[-other])} ({times})" if times else "-"
+        )
+    return table
+
+
+def _recall(told: dict[str, Any], name: str) -> str:
+    recall = told["recall"].get(name)
+    return "n/a" if recall is None else f"{recall:.3f}"
 
 
 def write_answers(path: Path, windows: Embedded, found: Classified) -> None:

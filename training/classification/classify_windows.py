@@ -104,17 +104,21 @@ def stored_windows(stored: Stored, spec: EncoderSpec) -> Embedded:
     Raises
     ------
     BundleError
-        They are of another dimension than the encoder's, or there are not as many labels.
+        They are of another dimension than the encoder's, one is zero or not finite, or there are not as many labels.
     """
-    vectors = unit_norm(read_npy(stored.vectors))
+    vectors = read_npy(stored.vectors)
     n = len(vectors)
     if vectors.shape[1] != spec.dim:
         raise BundleError(f"'{stored.vectors}' holds vectors of {vectors.shape[1]}, the encoder gives {spec.dim}")
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1) | ~vectors.any(axis=1))
+    if len(bad) or not n:
+        what = f"row {bad[0]} is zero or not finite" if n else "it holds none"
+        raise BundleError(f"'{stored.vectors}' has no embedding to classify: {what}; make it again")
     labels = tuple(line.strip() for line in read_text(stored.labels).splitlines()) if stored.labels else ("",) * n
     if len(labels) != n:
         raise BundleError(f"'{stored.labels}' holds {len(labels)} labels for {n} embeddings; expected one a line")
     zeros = np.zeros(n, np.int64)
-    return Embedded(vectors, labels, zeros, zeros, (stored.vectors.name,), np.zeros(n))
+    return Embedded(unit_norm(vectors), labels, zeros, zeros, (stored.vectors.name,), np.zeros(n))
 
 
 def notes_on(spec: EncoderSpec, epochs: Sequence[Epochs], origins: Sequence[Origin]) -> list[str]:

@@ -10,6 +10,12 @@ from inference.encoders.base import Vectors, unit_norm
 from inference.gallery import Gallery
 
 
+def projected(encoder: object, vectors: Vectors) -> Vectors:
+    """Gallery vectors (items, dim), unit norm, in the space that a fitted encoder searches: its own, or as they are."""
+    projection: NDArray[np.float32] | None = getattr(encoder, "projection", None)
+    return vectors if projection is None else unit_norm(vectors @ projection)
+
+
 def searched(encoder: object, gallery: Gallery) -> tuple[Vectors, Adapted | None]:
     """A gallery as a fitted encoder searches it, and what takes it there.
 
@@ -36,4 +42,4 @@ def searched(encoder: object, gallery: Gallery) -> tuple[Vectors, Adapted | None
         "variants": (),
         "parameters": AdapterParameters(dim=projection.shape[1], residual=False).model_dump(),
     }
-    return unit_norm(gallery.vectors @ projection), Adapted(fields, {"project.weight": projection.T.copy()})
+    return projected(encoder, gallery.vectors), Adapted(fields, {"project.weight": projection.T.copy()})

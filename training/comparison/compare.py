@@ -12,11 +12,12 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from acquisition.offline import Epochs
-from config.bundles import fingerprint
+from config.bundles import EncoderSpec, fingerprint
 from config.chain import Frozen
 from config.errors import EegseekError
 from inference.gallery import Gallery
 from training.comparison.compare_grid import CLOSED_FORM, Cell, Grid, cells, terms
+from training.comparison.compare_pooled import Once, together
 from training.evaluation.evaluate_report import evaluate_report
 from training.evaluation.evaluate_session import EvaluateRequest
 from training.protocols.blocked import check_time
@@ -41,9 +42,11 @@ class Outcome(Frozen):
     asked: str
     """Hash of everything that decides the outcome."""
     rows: tuple[Row, ...] = ()
+    pooled: int = 0
+    """Subjects that were learned from together; 0: the data's own training set."""
     kept_epoch: int | None = None
     seconds: float = 0.0
-    """Of training and scoring, on whatever else the machine did."""
+    """Of training (where it was done for this cell) and scoring, on whatever else the machine did."""
     error: str = ""
 
 
@@ -72,15 +75,19 @@ def compare(grid: Grid, out: Path, progress: Progress = silent) -> list[Outcome]
         learned, scored = (side.without_signal(gallery) for side in (pair.learned, pair.scored))
         check_sides(learned, scored, zero_shot=not grid.allow_seen)
         check_time(learned, gallery, allow_blocked=grid.allow_blocked)
-    found = []
+    if grid.transfer:
+        everything = together(grid.pairs).without_signal(gallery)
+        for pair in grid.pairs:
+            check_sides(everything, pair.scored.without_signal(gallery), zero_shot=not grid.allow_seen)
+    found, once = [], Once()
     for done, cell in enumerate(todo):
-        name = f"{cell.encoder}, {cell.objective}, {grid.pairs[cell.pair].name}"
+        name = _name(grid, cell)
         progress("cells", done, len(todo))
         place = out / _slug(name)
         asked = _asked(grid, cell, gallery)
         outcome = _read(place / RESULT_JSON, asked)
         if outcome is None:
-            outcome = _run(grid, cell, gallery, place, asked, progress)
+            outcome = _run(grid, cell, gallery, place, asked, once, progress)
             place.mkdir(parents=True, exist_ok=True)
             (place / RESULT_JSON).write_text(outcome.model_dump_json(indent=1) + "\n", "utf-8")
         found.append(outcome)
@@ -88,20 +95,31 @@ def compare(grid: Grid, out: Path, progress: Progress = silent) -> list[Outcome]
     return found
 
 
-def _run(grid: Grid, cell: Cell, gallery: Gallery, place: Path, asked: str, progress: Progress) -> Outcome:
+def _name(grid: Grid, cell: Cell) -> str:
+    return f"{cell.encoder}, {cell.objective}, {grid.pairs[cell.pair].name}" + ", trained on all" * cell.pooled
+
+
+def _run(grid: Grid, cell: Cell, gallery: Gallery, place: Path, asked: str, once: Once, progress: Progress) -> Outcome:
     pair = grid.pairs[cell.pair]
     start = time.perf_counter()
     rows: tuple[Row, ...] = ()
     kept, error = None, ""
 
     def told(what: str, done: int, total: int) -> None:
-        progress(f"{cell.encoder}, {cell.objective}, {pair.name}: {what}", done, total)
+        progress(f"{_name(grid, cell)}: {what}", done, total)
+
+    def learn(bundle: Path) -> EncoderSpec:
+        return train(_request(grid, cell, gallery, bundle), told)
 
     try:
-        spec = train(_request(grid, cell, gallery, place / "bundle"), told)
-        kept = spec.training.get("kept_epoch")
+        if cell.pooled:
+            shared = place.parent / _slug(f"{cell.encoder}, {cell.objective}, all subjects")
+            bundle, kept = once.learn(shared, _asked(grid, cell, gallery, scored=False), learn)
+        else:
+            bundle = place / "bundle"
+            kept = learn(bundle).training.get("kept_epoch")
         scored = EvaluateRequest(
-            place / "bundle",
+            bundle,
             grid.gallery,
             pair.scored,
             options=grid.options,
@@ -120,6 +138,7 @@ def _run(grid: Grid, cell: Cell, gallery: Gallery, place: Path, asked: str, prog
         data=pair.name,
         asked=asked,
         rows=rows,
+        pooled=len(grid.pairs) if cell.pooled else 0,
         kept_epoch=kept,
         seconds=round(time.perf_counter() - start, 2),
         error=error,
@@ -127,7 +146,7 @@ def _run(grid: Grid, cell: Cell, gallery: Gallery, place: Path, asked: str, prog
 
 
 def _request(grid: Grid, cell: Cell, gallery: Gallery, bundle: Path) -> TrainRequest:
-    learned = grid.pairs[cell.pair].learned
+    learned = _learned(grid, cell)
     more = dict(grid.training)
     if cell.objective != CLOSED_FORM:
         more["objectives"] = terms(cell.objective)
@@ -145,17 +164,20 @@ def _request(grid: Grid, cell: Cell, gallery: Gallery, bundle: Path) -> TrainReq
     )
 
 
-def _asked(grid: Grid, cell: Cell, gallery: Gallery) -> str:
-    """Hash of everything that decides what comes out of a cell, but for the program itself."""
-    pair = grid.pairs[cell.pair]
+def _learned(grid: Grid, cell: Cell) -> Data:
+    return together(grid.pairs) if cell.pooled else grid.pairs[cell.pair].learned
+
+
+def _asked(grid: Grid, cell: Cell, gallery: Gallery, scored: bool = True) -> str:
+    """Hash of everything that decides what comes out of a cell (or its training), but for the program itself."""
     said = {
         "encoder": cell.encoder,
         "objective": cell.objective,
-        "learned": _data(pair.learned),
-        "scored": _data(pair.scored),
+        "learned": _data(_learned(grid, cell)),
+        "scored": _data(grid.pairs[cell.pair].scored) if scored else [],
         "gallery": fingerprint(gallery.spec),
         "training": {name: str(value) for name, value in sorted(grid.training.items())},
-        "options": str(grid.options),
+        "options": str(grid.options) if scored else "",
         "allowed": [grid.allow_seen, grid.allow_blocked],
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -13,7 +13,7 @@ from rich.console import Console
 from config.bundles import read_session_file
 from config.errors import SettingsError
 from config.load import load_settings
-from training.comparison import compare_participant, compare_tables
+from training.comparison import compare_participant, compare_tables, compare_transfer
 from training.comparison.compare import Outcome, compare
 from training.comparison.compare_grid import Grid, Pair, by_subject, known_encoders, known_objectives
 from training.comparison.compare_participant import Sizes
@@ -42,6 +42,7 @@ def compare_command(
     star: bool = False,
     training: dict[str, Any] | None = None,
     options: Options | None = None,
+    transfer: bool = False,
     allow_seen: bool = False,
     allow_blocked: bool = False,
     device: str = "auto",
@@ -63,6 +64,8 @@ def compare_command(
         Make the data: a simulated participant. Then neither ``train``, ``test`` nor ``gallery`` is given.
     training
         Further fields of `training.request.TrainRequest`.
+    transfer
+        Score each subject by what was trained on all subjects, too; ``table-transfer.csv`` says what that adds.
 
     Raises
     ------
@@ -87,6 +90,7 @@ def compare_command(
             star=star,
             training=training or {},
             options=options or Options(),
+            transfer=transfer,
             allow_seen=allow_seen,
             allow_blocked=allow_blocked,
             device=device,
@@ -94,7 +98,10 @@ def compare_command(
         found = compare(grid, out / "cells", told)
     lines = compare_tables.lines(found)
     console.print(compare_tables.screen(lines))
-    _write(out, lines, found)
+    effects = compare_transfer.effects(lines)
+    if effects:
+        console.print(compare_transfer.screen(effects))
+    _write(out, lines, effects, found)
     console.print(f"written to {out / TABLE}.csv, .json and .md")
     return found
 
@@ -117,15 +124,25 @@ def _pairs(
     return by_subject(*sides)
 
 
-def _write(out: Path, lines: Sequence[compare_tables.Line], found: Sequence[Outcome]) -> None:
-    records = compare_tables.records(lines)
+def _write(
+    out: Path,
+    lines: Sequence[compare_tables.Line],
+    effects: Sequence[compare_transfer.Effect],
+    found: Sequence[Outcome],
+) -> None:
+    records, gained = compare_tables.records(lines), compare_transfer.records(effects)
+    whole = {"table": records, "transfer": gained, "cells": [one.model_dump(mode="json") for one in found]}
+    text = compare_tables.markdown(lines) + ("\n" + compare_transfer.markdown(effects) if effects else "")
+    written(out / f"{TABLE}.csv", lambda file: _csv(file, records))
+    if gained:
+        written(out / f"{TABLE}-transfer.csv", lambda file: _csv(file, gained))
+    else:
+        (out / f"{TABLE}-transfer.csv").unlink(missing_ok=True)
+    written(out / f"{TABLE}.json", lambda file: file.write(json.dumps(whole, indent=1) + "\n"))
+    written(out / f"{TABLE}.md", lambda file: file.write(text))
 
-    def as_csv(file: Any) -> None:
-        writer = csv.DictWriter(file, list(records[0]))
-        writer.writeheader()
-        writer.writerows(records)
 
-    both = {"table": records, "cells": [one.model_dump(mode="json") for one in found]}
-    written(out / f"{TABLE}.csv", as_csv)
-    written(out / f"{TABLE}.json", lambda file: file.write(json.dumps(both, indent=1) + "\n"))
-    written(out / f"{TABLE}.md", lambda file: file.write(compare_tables.markdown(lines)))
+def _csv(file: Any, records: Sequence[dict[str, Any]]) -> None:
+    writer = csv.DictWriter(file, list(records[0]))
+    writer.writeheader()
+    writer.writerows(records)

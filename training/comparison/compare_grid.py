@@ -46,6 +46,8 @@ class Grid:
         Further fields of `training.request.TrainRequest`, for networks alike.
     options
         How each is scored: zero-shot.
+    transfer
+        Each subject is also scored by what was trained on the training data of all.
     allow_seen, allow_blocked
         See `training.evaluation.evaluate_session.EvaluateRequest`.
     """
@@ -57,6 +59,7 @@ class Grid:
     star: bool = False
     training: dict[str, Any] = field(default_factory=dict)
     options: Options = field(default_factory=Options)
+    transfer: bool = False
     allow_seen: bool = False
     allow_blocked: bool = False
     device: str = "auto"
@@ -64,11 +67,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Cell:
-    """One of the grid: an encoder, an objective, and the number of a pair."""
+    """One of the grid: an encoder, an objective, the number of a pair, and whether all pairs are learned from."""
 
     encoder: str
     objective: str
     pair: int
+    pooled: bool = False
 
 
 def cells(grid: Grid) -> list[Cell]:
@@ -91,8 +95,8 @@ def cells(grid: Grid) -> list[Cell]:
         found += [(encoder, objective) for objective in wanted]
     if not found or not grid.pairs:
         raise SettingsError("nothing is compared: give one encoder or more, and data")
-    pairs = range(len(grid.pairs))
-    return [Cell(encoder, objective, pair) for encoder, objective in dict.fromkeys(found) for pair in pairs]
+    pairs = [(pair, pooled) for pooled in (False, True)[: 1 + grid.transfer] for pair in range(len(grid.pairs))]
+    return [Cell(encoder, objective, *pair) for encoder, objective in dict.fromkeys(found) for pair in pairs]
 
 
 def _first_able(encoders: Sequence[str], objective: str) -> str:

@@ -105,7 +105,7 @@ def find(root: Path, name: str = "") -> tuple[Dataset, tuple[Piece, ...]]:
         There are none.
     """
     if not root.is_dir():
-        raise RecordingError(f"dataset folder '{root}' is not there; check --root")
+        raise RecordingError(f"'{root}' is no folder; expected that of a dataset, with its sub-… folders")
     asked = [dataset(name)] if name else list(DATASETS.values())
     for one in asked:
         if pieces := one.find(root):

@@ -122,14 +122,17 @@ def claim(root: Path) -> None:
     Raises
     ------
     SettingsError
-        It holds something else.
+        It holds something else, or cannot be made.
     """
     if root.is_dir() and any(root.iterdir()) and not (root / NOTICE).is_file():
         raise SettingsError(f"'{root}' is not empty; generated datasets go into a folder of their own")
     if any(root.glob("sub-*")):
         raise SettingsError(f"'{root}' holds a generated dataset already; remove it, or choose another folder")
-    root.mkdir(parents=True, exist_ok=True)
-    (root / NOTICE).write_text(NOTICE_TEXT, "utf-8")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        (root / NOTICE).write_text(NOTICE_TEXT, "utf-8")
+    except OSError as error:
+        raise SettingsError(f"folder '{root}' cannot be made: {error.strerror}; choose another") from error
 
 
 def draw_image_set(folder: Path, size: Things2Size, seed: int, progress: Progress = silent) -> ImageSet:

@@ -78,7 +78,7 @@ class Info:
 
 
 def info(path: Path, *, metadata: Path | None = None, copies: Path | None = None, progress: Progress = silent) -> Info:
-    """Look at a dataset's folder, one of its files, a converted recording or an epochs folder.
+    """Look at a dataset's folder, one of its files, a converted recording, an epochs folder, or a folder of these.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def info(path: Path, *, metadata: Path | None = None, copies: Path | None = None
     Raises
     ------
     RecordingError
-        It is none of these.
+        It is none of these, or the metadata cannot be read.
     """
     if is_converted(path):
         return Info((_converted(path, read_spec(path)),), ())
@@ -103,9 +103,13 @@ def info(path: Path, *, metadata: Path | None = None, copies: Path | None = None
     root, only = (path, None) if path.is_dir() else (path.parent, path)
     if not path.exists():
         raise RecordingError(f"'{path}' is not there; check the path")
+    if metadata is not None:
+        read_metadata(metadata)  # said once, not of each recording
     found = [(one, piece) for one in DATASETS.values() for piece in one.find(root) if only in (None, piece.path)]
     blocks = [piece for piece in things2_preprocessed.find(root) if only in (None, piece.path)]
     if not found and not blocks:
+        if made := _made(path):
+            return Info(made, ())
         layouts = "; ".join(f"{one.name} as {one.layout}" for one in DATASETS.values())
         raise RecordingError(f"'{path}' holds no dataset that is known ({layouts}, or preprocessed_eeg_test.npy)")
     lines = []
@@ -118,6 +122,13 @@ def info(path: Path, *, metadata: Path | None = None, copies: Path | None = None
     progress("looking at files", len(lines), len(lines))
     whole = [piece for _, piece in found]
     return Info(tuple(lines), _missing(root, whole, metadata) if only is None else ())
+
+
+def _made(path: Path) -> tuple[Line, ...]:
+    """What lies side by side in a folder that was made of a dataset: epochs folders, or converted copies."""
+    inside = sorted(one for one in path.iterdir() if one.is_dir()) if path.is_dir() else []
+    copies = tuple(_converted(one, read_spec(one)) for one in inside if is_converted(one))
+    return (*copies, *(_epochs(one, read_epochs(one).spec) for one in inside if is_epochs(one)))
 
 
 def span(counts: Counter[str]) -> str:

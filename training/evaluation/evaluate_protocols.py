@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +52,8 @@ def _subjects(e: Evaluation) -> Found:
 
 def _concepts(e: Evaluation) -> Found:
     data = e.request.learned or e.request.scored
-    base = e.retrained(data)
+    scored = conditions(e.encoder.spec, data.without_signal(e.plain))
+    base = replace(scored, blocked=e.retrained(data).blocked)
     rows = concepts.hold_out_concepts(
         e.again, data, e.plain, base, e.request.options, folds=e.request.folds, progress=e.progress
     )
@@ -59,10 +62,12 @@ def _concepts(e: Evaluation) -> Found:
 
 def _few_shot(e: Evaluation) -> Found:
     base, _ = e.checked
-    if e.zero_shot_claimed and not e.request.allow_seen:
-        leaks.check_classes(e.encoder.spec, e.trials, e.gallery)
-    one_each = len({item.label for item in e.gallery.items}) == len(e.gallery)
-    given = answers(e.encoder.encode, e.trials, 1 if one_each else 0)
+    if e.zero_shot_claimed:
+        seen = leaks.check_classes(e.encoder.spec, e.trials, e.gallery, allow_seen=e.request.allow_seen)
+        base = replace(base, seen=base.seen or seen)
+    # of a class of which one picture was shown, shots and answers are told apart by recording: averages have none
+    shown = Counter(e.gallery.items[row].label for row in np.unique(e.trials.rows))
+    given = answers(e.encoder.encode, e.trials, 1 if min(shown.values()) < 2 else 0)
     rows, curve = few_shot.few_shot(given, e.gallery, base, shots=e.request.shots, seed=e.request.options.seed)
     return rows, [curve]
 
@@ -129,8 +134,10 @@ def _learned(e: Evaluation, protocol: str) -> tuple[Data, Conditions]:
             "each recording or epochs folder"
         )
     zero = e.zero_shot_claimed and not e.request.allow_seen
-    leaks.check_sides(learned.without_signal(e.gallery), e.trials, zero_shot=zero)
-    return learned, e.retrained(learned)
+    known = learned.without_signal(e.gallery)
+    leaks.check_sides(known, e.trials, zero_shot=zero)
+    seen = e.zero_shot_claimed and bool(len(np.intersect1d(known.rows, e.trials.rows)))
+    return learned, replace(e.retrained(learned), seen=seen)
 
 
 def _post_hoc(e: Evaluation) -> Found:

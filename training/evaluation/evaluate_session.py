@@ -125,8 +125,25 @@ class Evaluation:
         request = self.request
         return Again(self.encoder.spec, self.plain, request.gallery, self.work, request.device, self.progress)
 
+    def check_unadapted(self) -> None:
+        """Refuse to train again towards a gallery that an adapter has changed: it would be adapted twice.
+
+        Raises
+        ------
+        SettingsError
+            Names the space that is needed.
+        """
+        adapter = self.encoder.spec.adapter
+        if adapter is not None and self.plain.spec.space == self.encoder.spec.space:
+            raise SettingsError(
+                f"gallery '{self.request.gallery}' has been through the encoder's adapter, and decoders that are "
+                f"trained again have adapters of their own; give the gallery of space '{adapter.space}' that it was "
+                "made from"
+            )
+
     def retrained(self, learned: Data) -> Conditions:
         """Conditions of decoders that are trained anew; what they learn from is checked for time as well."""
+        self.check_unadapted()
         blocked, _ = self.timed
         if learned is not self.request.scored:
             trials = learned.without_signal(self.gallery)

@@ -45,6 +45,7 @@ def closed_form(e: Evaluation, protocol: str) -> tuple[str, dict[str, Any]]:
         raise SettingsError(
             f"--protocol {protocol} filters recordings anew; name the recordings themselves, no epochs folders"
         )
+    e.check_unadapted()
     spec = e.encoder.spec
     own = not registry.is_network(spec.architecture)
     options = {

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from config.errors import RecordingError
 from inference.encoders import registry
 from inference.encoders.base import Vectors, unit_norm
+from training.closed import linear_adapter
 from training.closed.closed_form import recipe
 from training.metrics import bootstrap, retrieval
 from training.protocols.schema import Metric, Row
@@ -38,6 +39,8 @@ class Scores:
         (recordings,), trials scored in each.
     items
         Items told apart.
+    chance
+        Mean over recordings, where not all show all items; None: that of ``items``.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Scores:
     values: NDArray[np.float64]
     n: NDArray[np.int64]
     items: int
+    chance: float | None = None
 
     @property
     def metric(self) -> Metric:
@@ -52,7 +56,7 @@ class Scores:
         low, high = _interval(self.values)
         return Metric(
             value=_finite(np.nanmean(self.values)),
-            chance=retrieval.chance(self.items)[self.criterion],
+            chance=retrieval.chance(self.items)[self.criterion] if self.chance is None else self.chance,
             chance_by="analytic",
             low=low,
             high=high,
@@ -136,7 +140,7 @@ def leave_one_recording_out(
     if registry.is_network(encoder):
         raise RecordingError(f"'{encoder}' is a network, fitted too slowly to leave each recording out; use 'riemann'")
     method = recipe(encoder)
-    values, counts, criterion = [], [], ""
+    values, counts, chances, criterion = [], [], [], ""
     for done, recording in enumerate(recordings):
         progress(f"leaving a recording out ({name})", done, len(recordings))
         known = learned.take(np.flatnonzero(learned.recording != recording))
@@ -145,12 +149,14 @@ def leave_one_recording_out(
         chosen = method.choose(known, vectors, parameters or {}, inner, seed, silent)
         model = method.fit(known, vectors, chosen.parameters, seed)
         shown, truth = np.unique(unseen.rows, return_inverse=True)
-        criterion, value = retrieval.headline(unit_norm(model.embed(unseen.windows)) @ vectors[shown].T, truth)
+        items = linear_adapter.projected(model, vectors[shown])
+        criterion, value = retrieval.headline(unit_norm(model.embed(unseen.windows)) @ items.T, truth)
         values.append(value)
+        chances.append(retrieval.chance(len(shown))[criterion])
         counts.append(len(unseen))
     progress(f"leaving a recording out ({name})", len(recordings), len(recordings))
-    items = len(np.unique(asked.rows))
-    return Scores(name, criterion, np.array(values), np.array(counts, np.int64), items)
+    told_apart = len(np.unique(asked.rows))
+    return Scores(name, criterion, np.array(values), np.array(counts, np.int64), told_apart, float(np.mean(chances)))
 
 
 def pair(encoder: str, first: Scores, second: Scores) -> Paired:

@@ -35,7 +35,7 @@ def kappa(truth: Rows, answer: Rows) -> float:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What was gained by training on other data first.
+    """What was gained by training on other data too.
 
     Attributes
     ----------

@@ -53,72 +53,6 @@ class Rsa:
     subjects: Tested | None
 
 
-def crossnobis(patterns: NDArray[Any], stimuli: NDArray[Any], runs: NDArray[Any]) -> Array:
-    """Cross-validated Mahalanobis distances between stimuli, (k, k) in the order of ``np.unique(stimuli)``.
-
-    Unbiased: 0 on average where two stimuli evoke the same, whatever the noise, and so sometimes negative [1]_.
-
-    Parameters
-    ----------
-    patterns
-        (n, features), of single trials; see `patterns_of` for windows.
-    stimuli, runs
-        (n,), of each trial. Every stimulus must stand in at least two runs.
-
-    Raises
-    ------
-    RecordingError
-        Stimuli or runs are too few.
-
-    References
-    ----------
-    .. [1] Walther et al. (2016), Reliability of dissimilarity measures for multi-voxel pattern analysis,
-       NeuroImage 137.
-    """
-    from rsatoolbox.data.noise import prec_from_measurements
-    from rsatoolbox.rdm import calc_rdm
-
-    seen = np.unique(np.stack([np.asarray(stimuli), np.asarray(runs)]), axis=1)
-    times = np.unique(seen[0], return_counts=True)[1]
-    if len(times) < FEWEST or times.min() < 2:
-        raise RecordingError(
-            f"cross-validated distances need {FEWEST} stimuli or more, each in two runs or more; there are "
-            f"{len(times)}, in {times.min()} to {times.max()} runs: use correlation distances instead"
-        )
-    data = _dataset(patterns, stimuli, runs)
-    free = len(patterns) - len(times)
-    noise = prec_from_measurements(data, obs_desc="stimulus", dof=free, method="shrinkage_diag")
-    found = calc_rdm(data, method="crossnobis", descriptor="stimulus", cv_descriptor="run", noise=noise)
-    return _sorted(found)
-
-
-def correlation(patterns: NDArray[Any], stimuli: NDArray[Any] | None = None) -> Array:
-    """1 - Pearson correlation of the mean patterns of stimuli, (k, k) in the order of ``np.unique(stimuli)``.
-
-    Parameters
-    ----------
-    patterns
-        (n, features); embeddings of stimuli, or trials.
-    stimuli
-        (n,), of each row; None: a stimulus each.
-    """
-    from rsatoolbox.rdm import calc_rdm
-
-    rows = np.arange(len(patterns)) if stimuli is None else np.asarray(stimuli)
-    if len(np.unique(rows)) < FEWEST:
-        raise RecordingError(f"{len(np.unique(rows))} stimuli are too few to compare dissimilarities, {FEWEST} do")
-    data = _dataset(patterns, rows, np.zeros(len(rows), np.int64))
-    return _sorted(calc_rdm(data, method="correlation", descriptor="stimulus"))
-
-
-def patterns_of(windows: NDArray[Any], rate_hz: float, bin_s: float = 0.05) -> NDArray[np.float32]:
-    """Windows (n, channels, times) as patterns (n, channels * bins): means over bins, few enough to estimate noise."""
-    step = max(1, round(bin_s * rate_hz))
-    bins = max(1, windows.shape[2] // step)
-    whole = windows[:, :, : bins * step].reshape(len(windows), windows.shape[1], bins, -1)
-    return np.asarray(whole.mean(axis=3).reshape(len(windows), -1), np.float32)
-
-
 def compare(
     model: NDArray[Any],
     brains: Sequence[NDArray[Any]],
@@ -195,22 +129,8 @@ def _ranked(values: Array) -> Array:
     return np.asarray(ranks / length if length else ranks)
 
 
-def _dataset(patterns: NDArray[Any], stimuli: NDArray[Any], runs: NDArray[Any]) -> Any:
-    from rsatoolbox.data import Dataset
-
-    # codes as floating point numbers: the toolbox averages descriptors
-    codes = (np.unique(np.asarray(names), return_inverse=True)[1].astype(float) for names in (stimuli, runs))
-    described = dict(zip(("stimulus", "run"), map(list, codes), strict=True))
-    return Dataset(np.asarray(patterns, np.float64), obs_descriptors=described)
-
-
 def _rdms(matrices: Sequence[NDArray[Any]]) -> Any:
     from rsatoolbox.rdm import RDMs
 
     pairs = np.triu_indices(len(matrices[0]), 1)
     return RDMs(np.array([np.asarray(one, np.float64)[pairs] for one in matrices]))
-
-
-def _sorted(rdm: Any) -> Array:
-    order = np.argsort(rdm.pattern_descriptors["stimulus"])
-    return np.asarray(rdm.get_matrices()[0], np.float64)[np.ix_(order, order)]

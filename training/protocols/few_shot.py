@@ -66,6 +66,8 @@ def few_shot(
             "several recordings"
         )
     wanted = tuple(shots) or tuple(k for k in SHOTS if k <= most)
+    if min(wanted) < 1:
+        raise RecordingError(f"{min(wanted)} shots of a class say nothing of it; ask for 1 or more (--shots)")
     if max(wanted) > most:
         raise RecordingError(f"{max(wanted)} shots of a class are asked for, at most {most} leave something to score")
     rows = []

@@ -92,8 +92,12 @@ def seen_stimuli(spec: EncoderSpec, trials: Trials, gallery: Gallery) -> list[st
     return [gallery.items[row].id for row in np.unique(trials.rows) if gallery.items[row].id in names]
 
 
-def check_classes(spec: EncoderSpec, trials: Trials, gallery: Gallery) -> None:
+def check_classes(spec: EncoderSpec, trials: Trials, gallery: Gallery, *, allow_seen: bool = False) -> bool:
     """Refuse classes of which the encoder learned from some item, where its record names its items.
+
+    Returns
+    -------
+    Whether it has seen such items (only where that is allowed).
 
     Raises
     ------
@@ -102,14 +106,15 @@ def check_classes(spec: EncoderSpec, trials: Trials, gallery: Gallery) -> None:
     """
     known = spec.training.get("items")
     if not isinstance(known, list):
-        return
+        return False
     learned = {gallery.items[gallery.row_of[name]].label for name in map(str, known) if name in gallery.row_of}
     both = sorted(learned & {gallery.items[row].label for row in np.unique(trials.rows)})
-    if both:
+    if both and not allow_seen:
         raise RecordingError(
             f"the encoder was trained on pictures of {_some(both)}: few-shot classes must be new to it; score others, "
             "or say --allow-seen, which marks every row"
         )
+    return bool(both)
 
 
 def _all_of_them(spec: EncoderSpec, trials: Trials, gallery: Gallery) -> list[str] | None:

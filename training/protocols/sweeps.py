@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from config.errors import RecordingError
+from config.errors import RecordingError, SettingsError
 from training.protocols import zero_shot
 from training.protocols.conditions import Conditions
 from training.protocols.data import Data, Trained, TrainFn, from_the_back
@@ -69,9 +69,18 @@ def channel_counts(
     numbers: Sequence[int] = (),
     progress: Progress = silent,
 ) -> tuple[list[Row], list[Curve]]:
-    """Top-1 against the number of channels, added from the back of the head to the front: no score made that order."""
+    """Top-1 against the number of channels, added from the back of the head to the front: no score made that order.
+
+    Raises
+    ------
+    SettingsError
+        There are not so many channels.
+    """
     order = from_the_back(learned.epochs[0].channels)
-    wanted = sorted({n for n in numbers if 1 <= n <= len(order)}) or _doubling(len(order))
+    for number in numbers:
+        if not 1 <= number <= len(order):
+            raise SettingsError(f"--channels {number} is not possible; the windows hold 1 to {len(order)} channels")
+    wanted = sorted(set(numbers)) or _doubling(len(order))
     rows = []
     for done, number in enumerate(wanted):
         progress("channels", done, len(wanted))

@@ -94,7 +94,10 @@ def find_outliers(
     from mne_faster import find_bad_channels, find_bad_channels_in_epochs, find_bad_epochs
 
     if len(windows) < FEWEST:
-        raise RecordingError(f"{len(windows)} windows are too few to find outliers among; {FEWEST} are needed")
+        raise RecordingError(
+            f"{len(windows)} windows of a recording are too few to find outliers among, {FEWEST} are needed; "
+            "record more, or leave FASTER out"
+        )
     with mne.utils.use_log_level("ERROR"):
         made = mne.EpochsArray(windows.astype(np.float64) * 1e-6, mne.create_info(list(channels), rate_hz, "eeg"))
         found = find_bad_epochs(made, thres=threshold, use_metrics=WINDOW_METRICS, return_by_metric=True)

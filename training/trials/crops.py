@@ -18,8 +18,8 @@ from pathlib import Path
 from acquisition.offline import Epochs, cut
 from acquisition.plan import Plan
 from acquisition.recordings import Recording, read_recording
+from acquisition.recordings.converted import recording_sha256
 from acquisition.types import Chunk, Event, StreamInfo
-from config.bundles import file_sha256
 from config.chain import ChainSettings, RejectionSettings, WindowSettings
 from config.errors import RecordingError, SettingsError
 from config.load import load_settings
@@ -101,7 +101,7 @@ def read_table(path: Path) -> list[Described]:
     Raises
     ------
     SettingsError
-        It cannot be read, lacks a column, or names a file twice.
+        It cannot be read, lacks a column or a cell, or names a file twice.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -111,6 +111,9 @@ def read_table(path: Path) -> list[Described]:
     rows = list(csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in head else ","))
     if not rows or not {"file", "text"} <= rows[0].keys():
         raise SettingsError(f"'{path}' has columns {head.strip()!r}; it needs file and text, and may have subject")
+    for number, row in enumerate(rows, 2):
+        if not row["file"] or not row["text"]:
+            raise SettingsError(f"row {number} of '{path}' lacks its file or its text; each recording needs both")
     found = [Described(path.parent / row["file"], row["text"], row.get("subject") or "") for row in rows]
     if len({one.file for one in found}) < len(found):
         raise SettingsError(f"'{path}' names a file twice; a recording has one text")
@@ -159,6 +162,8 @@ def crops_command(
     EegseekError
         One sentence about what is wrong.
     """
+    if 0 < step_s < 1 / rate_hz:
+        raise SettingsError(f"a step of {step_s:g} s is shorter than a sample at {rate_hz:g} Hz; give a longer --step")
     settings = load_settings(config, preset, overrides)
     base = settings.source if isinstance(settings.source, RecordingSource) else RecordingSource(file="")
     window = WindowSettings(start_s=0.0, end_s=length_s, rate_hz=rate_hz, baseline_s=None)
@@ -180,7 +185,7 @@ def _spec(one: Described, found: Epochs, plan: Plan) -> EpochsSpec:
         name=one.file.name,
         subject=one.subject,
         source=f"crops of {one.file.name}, text '{one.text}'",
-        sha256=file_sha256(one.file),
+        sha256=recording_sha256(one.file),
         channels=found.channels,
         labels=found.labels,
         onsets_s=tuple(found.onsets_s.tolist()),

@@ -21,6 +21,9 @@ from config.errors import BundleError, RecordingError
 from config.settings import MarkerSettings, RecordingSource
 from inference.gallery import Gallery
 
+CHUNK = 4096
+"""Windows copied at once."""
+
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, steps done, steps in all)."""
 
@@ -194,7 +197,7 @@ def gather(
     hashed = tuple(_hashed(o, e) for o, e in zip(origins, epochs, strict=True))
     _check_twins(hashed)
     return Trials(
-        windows=np.concatenate([e.data[keep, 0] for e, keep in zip(epochs, known, strict=True)]),
+        windows=_singles(epochs, known),
         rows=np.array([row_of[label] for label in labels], np.int64),
         recording=recording,
         subject=np.array([subjects[origins[k].subject] for k in recording], np.int64),
@@ -206,6 +209,20 @@ def gather(
         simulated=any(e.info.simulated for e in epochs),
         onsets_s=np.concatenate([e.onsets_s[keep] for e, keep in zip(epochs, known, strict=True)]),
     )
+
+
+def _singles(epochs: Sequence[Epochs], known: Sequence[NDArray[np.bool_]]) -> NDArray[np.float32]:
+    """Single trials (n, channels, times) that are known, piece by piece, so that memory holds the data once."""
+    shape = (sum(int(keep.sum()) for keep in known), *epochs[0].data.shape[2:])
+    windows = np.empty(shape, epochs[0].data.dtype)
+    first = 0
+    for e, keep in zip(epochs, known, strict=True):
+        index = np.flatnonzero(keep)
+        for k in range(0, len(index), CHUNK):
+            part = index[k : k + CHUNK]
+            windows[first : first + len(part)] = e.data[part, 0]
+            first += len(part)
+    return windows
 
 
 def reasons(epochs: Sequence[Epochs]) -> Counter[str]:
@@ -262,7 +279,7 @@ def _check_known(
         if len(e.labels):
             raise RecordingError(
                 f"'{origin.name}' has markers {_some(dict.fromkeys(e.labels))}, none of which {where} knows; give a "
-                "session file (--truth) that maps these labels to gallery ids"
+                "gallery that holds these items, or a session file (--truth) that maps these labels to gallery ids"
             )
         why = f"all {len(e.refused)} stimuli rejected ({_counts(reasons([e]))})" if e.refused else "it has no stimulus"
         raise RecordingError(f"'{origin.name}' gives no window, {why}; loosen [rejection], or leave the recording out")
