@@ -15,6 +15,7 @@ from config.load import load_settings
 from inference.encoders import registry
 from inference.gallery import Gallery
 from training import tables
+from training.fitting.run_folder import RunFolder
 from training.objectives import augment
 from training.objectives.registry import DEFAULT, parse
 from training.progress import bar
@@ -117,7 +118,12 @@ def train_command(
     with bar(console) as told:
         cut = read_inputs(recordings, settings, told, asr=asr, faster=faster)
         request = TrainRequest(cut.epochs, loaded, encoder, out, cut.plan, known, options, cut.origins, **fields)
-        spec = train(request, told)
+        try:
+            spec = train(request, told)
+        except KeyboardInterrupt:
+            if request.run and RunFolder(request.run).checkpoint.is_file():
+                console.print(f"stopped; the run is kept in '{request.run}': give the same command with --resume")
+            raise
     for note in cut.notes:
         console.print(f"note: {note}", style="yellow")
     console.print(tables.trained(spec, fingerprint(spec), str(out)))

@@ -17,7 +17,9 @@ Told = Callable[[str, int, int], None]
 def bar(console: Console | None = None) -> Iterator[Told]:
     """A bar for each thing that is done, with what is left of it; gone when all is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), Remaining())
-    with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
+    console = console or Console(stderr=True)
+    # in a log a bar is nothing but an empty line
+    with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as progress:
         tasks: dict[str, TaskID] = {}
 
         def told(what: str, done: int, total: int) -> None:

@@ -53,7 +53,7 @@ def read_recording(settings: RecordingSource) -> Recording:
     try:
         recording = _reader(file)(file, settings)
     except OSError as error:
-        raise RecordingError(f"'{file}' cannot be read: {error.strerror or error}; check source.file") from error
+        raise RecordingError(f"'{file}' cannot be read: {error.strerror or error}; check the path") from error
     return replace(recording, notes=(*recording.notes, *signal_notes(recording)))
 
 
@@ -63,7 +63,7 @@ def _reader(file: Path) -> Callable[[Path, RecordingSource], Recording]:
     if file.is_dir():
         head = b""
     elif not file.exists():
-        raise RecordingError(f"recording '{file}' is not there; check source.file")
+        raise RecordingError(f"recording '{file}' is not there; check the path")
     else:
         head = _head(file)
         if not head:

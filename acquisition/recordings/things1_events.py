@@ -81,8 +81,9 @@ def read_events(path: Path, n_rows: int) -> tuple[tuple[Marker, ...], tuple[str,
         ) from error
     markers.sort(key=lambda marker: marker.row)
     if markers and (markers[0].row < 0 or markers[-1].row >= n_rows):
+        odd = markers[0] if markers[0].row < 0 else markers[-1]
         raise RecordingError(
-            f"'{path}' has an event at sample {markers[-1].row:g}, but its recording has {n_rows} samples; they do not "
+            f"'{path}' has an event at sample {odd.row:g}, but its recording has {n_rows} samples; they do not "
             "belong together, or the recording is cut off"
         )
     notes = [f"events from {path.name}, whose onset is in samples"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
 from config.errors import BundleError, SettingsError
 from eegseek import cli
 from eegseek.cli import app
+from training.progress import bar
 
 COMMANDS = (
     [],
@@ -93,3 +96,11 @@ def test_pictures_are_looked_for_before_anything_is_cut(tmp_path: Path) -> None:
     command = ["dataset", "epochs", str(tmp_path), "--out", str(tmp_path / "e"), "--images", str(tmp_path / "none")]
     with pytest.raises(BundleError, match="is no folder; expected one with pictures"):
         CliRunner().invoke(app, command, catch_exceptions=False)
+
+
+def test_a_log_gets_no_line_of_a_progress_bar() -> None:
+    for terminal in (False, True):
+        console = Console(file=StringIO(), force_terminal=terminal)
+        with bar(console) as told:
+            told("cutting", 1, 2)
+        assert isinstance(console.file, StringIO) and bool(console.file.getvalue()) == terminal
