@@ -19,6 +19,8 @@ RECIPES: dict[str, dict[str, float]] = {
     "eegproject": {"learning_rate": 3e-4, "epochs_max": 60},
     "spatial_mlp": {"learning_rate": 1e-3, "epochs_max": 150},
     "nice": {"learning_rate": 2e-4, "epochs_max": 100},
+    "vae": {"learning_rate": 3e-3, "epochs_max": 100},
+    "vrae": {"learning_rate": 1e-4, "epochs_max": 100},
 }
 """What a network is trained with where the request does not say."""
 DEVICES = ("auto", "cpu", "cuda")

@@ -60,7 +60,7 @@ def test_epochs_without_outliers_account_for_them(tmp_path: Path) -> None:
 
 
 def test_too_few_windows() -> None:
-    with pytest.raises(RecordingError, match="3 windows of a recording are too few.*leave FASTER out"):
+    with pytest.raises(RecordingError, match=r"3 windows of a recording are too few.*leave FASTER out"):
         find_outliers(noise(3), CHANNELS, 100.0)
 
 
