@@ -108,7 +108,7 @@ def run(
     from eegseek.supervise import supervise
 
     extra = _given(encoder=encoder, gallery=gallery, truth=truth, report=report, plain=plain, lsl=lsl)
-    supervise(_dated(load_settings(_text(config), preset, [*set_, *extra])), headless=headless)
+    supervise(_checked(_dated(load_settings(_text(config), preset, [*set_, *extra]))), headless=headless)
 
 
 @app.command()
@@ -149,7 +149,7 @@ def replay(
     pace = float(not file.endswith(".esj")) if speed is None else speed
     source = ["source.kind=recording", f"source.file={_toml(file)}", f"source.speed={pace:g}"]
     settings = load_settings(_text(config), None, [*source, "dispatch.policy=block", *set_, *extra])
-    supervise(_dated(settings), headless=headless)
+    supervise(_checked(_dated(settings)), headless=headless)
 
 
 @app.command()
@@ -210,6 +210,17 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("eegseek: stopped\n")
         sys.exit(130)
+
+
+def _checked(settings: Settings) -> Settings:
+    """Refuse bundles that are missing, changed, or do not fit each other, before any process starts."""
+    encoder, gallery = settings.inference.encoder, settings.inference.gallery
+    if encoder and gallery:
+        from config.bundles import read_encoder_spec, read_gallery_spec
+        from inference.gallery import check_fit
+
+        check_fit(read_encoder_spec(Path(encoder)), read_gallery_spec(Path(gallery)))
+    return settings
 
 
 def _dated(settings: Settings) -> Settings:

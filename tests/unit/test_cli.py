@@ -104,3 +104,11 @@ def test_a_log_gets_no_line_of_a_progress_bar() -> None:
         with bar(console) as told:
             told("cutting", 1, 2)
         assert isinstance(console.file, StringIO) and bool(console.file.getvalue()) == terminal
+
+
+def test_a_wrong_bundle_is_refused_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["replay", "recording.csv", "-e", "nowhere", "-g", "nowhere-else", "--headless"]
+    found = CliRunner().invoke(app, given)
+    assert isinstance(found.exception, BundleError) and "'nowhere/encoder.json'" in str(found.exception)
+    assert list(tmp_path.iterdir()) == []
