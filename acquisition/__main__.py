@@ -28,7 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     from acquisition.switches import Switches
     from config.errors import EegseekError
     from config.load import load_settings
+    from wire import tuning
 
+    tuning.keep_memory()
     switches = Switches()
     switches.install()
     sys.setswitchinterval(SWITCH_S)

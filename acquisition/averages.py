@@ -52,3 +52,25 @@ class Averages:
             self._sums.popitem(last=False)
             self.evicted += 1
         return (total / repeats).astype(np.float32), repeats
+
+    def peek(self, stimulus: str, part: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+        """The average that a window would give whose first samples are known; nothing is kept of it.
+
+        Parameters
+        ----------
+        stimulus
+            Marker label.
+        part
+            (channels, first times of a window) float32, µV.
+
+        Returns
+        -------
+        mean
+            (channels, first times) float32, µV: of the accepted windows' first samples and these, a new array.
+        repeats
+            Windows in it, this one included.
+        """
+        total, repeats = self._sums.get(stimulus, (None, 0))
+        if total is None or total.shape[0] != part.shape[0] or total.shape[1] < part.shape[1]:
+            return part.copy(), 1
+        return ((total[:, : part.shape[1]] + part) / (repeats + 1)).astype(np.float32), repeats + 1

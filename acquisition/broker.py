@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,9 +24,10 @@ from config.errors import JournalError, WireError
 from config.settings import DispatchSettings
 from wire import sockets
 from wire.clock import now
-from wire.codec import encode
+from wire.codec import Frame, decode, encode
+from wire.due import WarmUps
 from wire.endpoints import Endpoints
-from wire.packets import Command, Failure, Heartbeat, Packet, Ready, Result, State
+from wire.packets import Command, Due, Failure, Heartbeat, Packet, Ready, Result, State, Window
 
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
@@ -33,6 +35,8 @@ Received = tuple[bytes, Packet]
 AT_ONCE = 200
 """Messages taken from one socket before the others are looked at."""
 POLL_MS, BUSY_MS = 50, 2
+REHEARSAL_S = 0.0015
+"""A rehearsal begins so long before the samples of a window arrive."""
 STATUS_S = 1.0
 FAREWELL_S, SILENT_S = 2.0, 0.6
 """After the last status displays may still ask for what they missed: so long at most, and until they fall silent."""
@@ -95,6 +99,9 @@ class Broker:
         self._told: tuple[State, str] | None = None
         self._greet = False
         self._read_all = False
+        self._rehearsals = WarmUps(REHEARSAL_S)
+        self._window: Window | None = None
+        self._result: Result | None = None
 
     def open(self, context: Context) -> None:
         """Bind everything.
@@ -170,17 +177,19 @@ class Broker:
 
     def _drain(self) -> None:
         """Wait for outstanding answers: so long after the last one, or after the wish to stop."""
-        settled, since = self.dispatcher.in_flight, now()
+        settled, since = self.dispatcher.outstanding, now()
         asked = self.switches.stop
-        while self.dispatcher.in_flight and not self.failure and now() - since < self.settings.drain_s:
+        while self.dispatcher.outstanding and not self.failure and now() - since < self.settings.drain_s:
             self._once(POLL_MS)
-            progress = self.dispatcher.in_flight != settled and not self.switches.stop
+            progress = self.dispatcher.outstanding != settled and not self.switches.stop
             if progress or (self.switches.stop and not asked):
-                settled, since, asked = self.dispatcher.in_flight, now(), self.switches.stop
+                settled, since, asked = self.dispatcher.outstanding, now(), self.switches.stop
 
     def _once(self, timeout_ms: int) -> None:
         """Wait for something, take in everything that waits, do what is due."""
         self._poller.poll(self._patience_ms(timeout_ms))
+        if self._rehearsals.take(now()):
+            self._rehearse(now())
         self._take_batches()
         for identity, packet in self._arrivals(self._sockets[0]):
             self._do(self._work(identity, packet, now()))
@@ -188,7 +197,9 @@ class Broker:
             self._request(identity, packet, now())
         self._subscriptions()
         self._do(self.dispatcher.tick(now()))
-        self.switches.served = bool(self.dispatcher.workers.usable())
+        usable = self.dispatcher.workers.usable()
+        self.switches.served = bool(usable)
+        self.switches.drafts = any(worker.ready.drafts for worker in usable)
         self._deliveries.pump(self._sockets[2])
         self._beat(now())
         self._announce(now())
@@ -196,7 +207,10 @@ class Broker:
     def _patience_ms(self, most: int) -> int:
         if self.handoff and not self._holding_back:
             return 0
-        return BUSY_MS if self._deliveries else most
+        if self._deliveries:
+            return BUSY_MS
+        wait_s = self._rehearsals.wait_s(now())
+        return most if wait_s is None else min(most, math.floor(1000 * wait_s))
 
     @property
     def _holding_back(self) -> bool:
@@ -236,15 +250,35 @@ class Broker:
         at = now()
         self.situation = self.situation.after(batch)
         actions: list[Action] = []
-        for due in batch.due:
+        # what is replayed as fast as it goes is not due at any time
+        for due in batch.due if self.settings.policy == "drop_oldest" else ():
             actions += [Send(worker.identity, due) for worker in self.dispatcher.workers.usable()]
+            self._rehearsals.add(due.due_s)
+        for draft in batch.drafts:
+            worker = self.dispatcher.workers.pick()
+            actions += [Send(worker.identity, draft)] if worker is not None and worker.ready.drafts else []
         for window in batch.windows:
             actions += self.dispatcher.add(window, at)
+            self._window = window
         self._do(actions)
+        if batch.windows and self.settings.policy == "drop_oldest":
+            self._rehearse_answer()
         for packet in (*batch.rejected, *((batch.quality,) if batch.quality else ())):
             sockets.send(self._sockets[1], packet)
         self._read_all = self._read_all or batch.ended
         self._announce(at)
+
+    def _rehearse(self, at: float) -> None:
+        """A window is about to come: write the last one once more, and a beat, so that the way out is warm."""
+        if self._window is not None:
+            encode(self._window)
+        self._beat(at, force=True)
+
+    def _rehearse_answer(self) -> None:
+        """A result is about to come: read and write the last one once more, and tell displays to do so, too."""
+        sockets.send(self._sockets[1], Due(sequence=0, due_s=now()))
+        if self._result is not None:
+            decode(encode(self._result))
 
     def _work(self, identity: bytes, packet: Packet, at: float) -> list[Action]:
         match packet:
@@ -285,21 +319,27 @@ class Broker:
 
     def _do(self, actions: Iterable[Action]) -> None:
         todo = deque(actions)
+        written: Packet | None = None
+        frames: list[Frame] = []
         while todo:
             action = todo.popleft()
             if isinstance(action, Send):
                 if not sockets.send(self._sockets[0], action.packet, action.worker):
                     todo.extend(self.dispatcher.on_worker_lost(action.worker, now()))
             elif isinstance(action, Journal):
-                self._record(action.packet)
+                # most of what is journalled is published next
+                written, frames = action.packet, encode(action.packet)
+                self._record(frames)
             elif not self.failure:  # what is not in the journal is not shown
-                frames = encode(action.packet)
-                self.history.add(frames)
+                if action.packet is not written:
+                    frames = encode(action.packet)
                 self._sockets[1].send_multipart(frames, flags=zmq.DONTWAIT)
+                self.history.add(frames)
+                self._result = action.packet
 
-    def _record(self, packet: Packet) -> None:
+    def _record(self, frames: list[Frame]) -> None:
         try:
-            self.recorder.packet(packet)
+            self.recorder.frames(frames)
         except JournalError as error:
             self._fail(error)
 
@@ -318,8 +358,8 @@ class Broker:
         except JournalError as error:
             self._fail(error)
 
-    def _beat(self, at: float) -> None:
-        if at - self._beat_s < self.settings.heartbeat_s:
+    def _beat(self, at: float, force: bool = False) -> None:
+        if at - self._beat_s < self.settings.heartbeat_s and not force:
             return
         self._beat_s = at
         beat = Heartbeat(role="acquisition", name="acquisition", pid=os.getpid(), time_s=at)

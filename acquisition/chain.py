@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from acquisition.asr import Asr
+from acquisition.sos import filter_in_place
 from config.chain import ChainSettings
 from config.errors import SettingsError
 
@@ -60,7 +61,7 @@ class Chain:
 
     def reset(self) -> None:
         """Forget everything: the next sample is the first."""
-        self._state = np.zeros((len(self._sos), len(self.channels), 2))
+        self._state = np.zeros((len(self.channels), len(self._sos), 2))
         self._held = np.zeros(len(self.used))
         # kept channels that have had no finite sample yet; None once there are none
         self._waiting: NDArray[np.bool_] | None = np.ones(len(self.channels), dtype=bool)
@@ -128,10 +129,11 @@ class Chain:
         return np.asarray(kept - mean)
 
     def _run(self, kept: Array) -> Array:
+        """Filter in place."""
         if not len(self._sos):
             return kept
-        out, self._state = signal.sosfilt(self._sos, kept, axis=1, zi=self._state)
-        return np.asarray(out)
+        filter_in_place(self._sos, kept, self._state)
+        return kept
 
     def _start(self, kept: Array, finite: NDArray[np.bool_], waiting: NDArray[np.bool_]) -> Array:
         """Filter while some channels wait for their first finite sample, at which their steady state is set."""
@@ -143,7 +145,7 @@ class Chain:
         parts = []
         for begin, end in pairwise(edges):
             new = first == begin
-            self._state[:, new] = self._zi[:, None, :] * kept[new, begin][None, :, None]
+            self._state[new] = self._zi * kept[new, begin][:, None, None]
             parts.append(self._run(np.ascontiguousarray(kept[:, begin:end])))
         left = first == times
         self._waiting = left if left.any() else None

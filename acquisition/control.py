@@ -62,12 +62,14 @@ class Control:
         self.history = history
         self.recorder = recorder
         self._replies: OrderedDict[str, Reply] = OrderedDict()
+        self._edited = ""
         self._table: dict[str, Callable[[Command, float], Outcome]] = {
             "start": self._start,
             "pause": self._pause,
             "stop": self._stop,
             "note": self._note,
             "load": self._load,
+            "edit": self._edit,
             "since": self._since,
             "status": self._status,
             "gone": self._gone,
@@ -119,6 +121,25 @@ class Control:
         workers = [worker.identity for worker in self.dispatcher.workers if worker.alive]
         reply = Reply(id=command.id, ok=True, message=f"asked {len(workers)} workers", count=len(workers))
         return Outcome(reply, actions=tuple(Send(identity, load) for identity in workers))
+
+    def _edit(self, command: Command, now: float) -> Outcome:
+        """Tell the workers of an edit that stands in the gallery's log; ``count`` says how many have followed it.
+
+        Nothing is held here: whoever asks until all have followed has seen it through, and a worker that comes later
+        reads the log.
+        """
+        if not command.gallery or not command.version:
+            return _refused(command, "edit needs the folder of a 'gallery', and the 'version' that it was brought to")
+        living = [worker for worker in self.dispatcher.workers if worker.alive and worker.state != "stopped"]
+        behind = [worker.identity for worker in living if worker.ready.gallery != command.version]
+        load = Load(gallery=command.gallery, version=command.version)
+        if command.version != self._edited:
+            self._edited = command.version
+            self.recorder.note(f"gallery '{command.gallery}' was edited and goes by {command.version}")
+        done = len(living) - len(behind)
+        words = f"{done} of {len(living)} workers answer by gallery {command.version}"
+        reply = Reply(id=command.id, ok=True, message=words, count=done, workers=len(living))
+        return Outcome(reply, actions=tuple(Send(identity, load) for identity in behind))
 
     def _fitting(self, folder: Path) -> str:
         """Fingerprint of an encoder that takes this run's windows. Its weights are checked by the workers."""

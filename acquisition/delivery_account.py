@@ -1,4 +1,7 @@
-"""Where every stimulus went, from its marker to its answer: the sums that always hold."""
+"""Where every stimulus went, from its marker to its answer: the sums that always hold.
+
+Parts of windows, answered provisionally, have sums of their own: those of the windows are about whole windows only.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,13 @@ from config.errors import ProcessError
 
 PAUSED = "paused"
 """Reason under which stimuli are rejected while the run is paused."""
+_SUMS = (
+    ("due", ("sent", "rejected", "missed", "pending")),
+    ("sent", ("answered", "expired", "dropped", "failed", "in_flight")),
+    ("parts_due", ("parts_sent", "parts_skipped", "parts_rejected", "parts_missed", "parts_pending")),
+    ("parts_sent", ("parts_answered", "parts_expired", "parts_dropped", "parts_failed", "parts_in_flight")),
+)
+_OPEN = ("pending", "in_flight", "parts_pending", "parts_in_flight")
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,8 @@ class Cut:
         Of the pipeline: reason to count.
     paused
         Accepted windows that were not sent because the run was paused.
+    paused_parts
+        Parts of windows that were not sent for that.
     extra
         More counters to show: samples, gaps, ...
     """
@@ -30,10 +42,13 @@ class Cut:
     counters: Mapping[str, int] = field(default_factory=dict)
     rejected_by: Mapping[str, int] = field(default_factory=dict)
     paused: int = 0
+    paused_parts: int = 0
     extra: Mapping[str, int] = field(default_factory=dict)
 
 
-def totals(cut: Cut, delivered: Mapping[str, int], in_flight: int) -> dict[str, int]:
+def totals(
+    cut: Cut, delivered: Mapping[str, int], in_flight: int, parts: Mapping[str, int] | None = None
+) -> dict[str, int]:
     """Counters of a run.
 
     Parameters
@@ -44,10 +59,15 @@ def totals(cut: Cut, delivered: Mapping[str, int], in_flight: int) -> dict[str, 
         Counters of the dispatcher.
     in_flight
         Windows it holds.
+    parts
+        Its counters of parts, by names that begin with ``parts_``; told where parts are due.
     """
-    counters = {name: count for name, count in cut.counters.items() if name != "accepted"}
+    counters = {name: count for name, count in cut.counters.items() if not name.endswith("accepted")}
     counters = {"due": 0, "missed": 0, "pending": 0, **counters, **cut.extra}
     counters["rejected"] = cut.counters.get("rejected", 0) + cut.paused
+    if "parts_due" in counters:
+        counters["parts_rejected"] += cut.paused_parts
+        counters.update(parts or {})
     return {**counters, **delivered, "in_flight": in_flight}
 
 
@@ -57,17 +77,11 @@ def rejected_by(cut: Cut) -> dict[str, int]:
 
 
 def fault(counters: Mapping[str, int]) -> str:
-    """The sum that does not hold, in words; empty where both do."""
-    c = counters
-    names: tuple[str, ...]
-    if c["due"] != c["sent"] + c["rejected"] + c["missed"] + c["pending"]:
-        names = ("due", "sent", "rejected", "missed", "pending")
-    elif c["sent"] != c["answered"] + c["expired"] + c["dropped"] + c["failed"] + c["in_flight"]:
-        names = ("sent", "answered", "expired", "dropped", "failed", "in_flight")
-    else:
-        return ""
-    first, *others = (f"{name} {c[name]}" for name in names)
-    return f"{first} is not {' + '.join(others)}"
+    """The sum that does not hold, in words; empty where all do."""
+    for whole, ends in _SUMS:
+        if whole in counters and counters[whole] != sum(counters[name] for name in ends):
+            return f"{whole} {counters[whole]} is not {' + '.join(f'{name} {counters[name]}' for name in ends)}"
+    return ""
 
 
 def check_end(counters: Mapping[str, int]) -> None:
@@ -79,8 +93,9 @@ def check_end(counters: Mapping[str, int]) -> None:
         A sum does not hold, or something is still pending or in flight.
     """
     wrong = fault(counters)
-    if not wrong and (counters["pending"] or counters["in_flight"]):
-        wrong = f"pending {counters['pending']} and in flight {counters['in_flight']} at the end"
+    left = [f"{name.replace('_', ' ')} {counters[name]}" for name in _OPEN if counters.get(name)]
+    if not wrong and left:
+        wrong = f"{' and '.join(left)} at the end"
     if wrong:
         raise ProcessError(
             f"the account of the run does not close: {wrong}; this is a bug, please report it with the journal"

@@ -4,6 +4,9 @@ Every call is given the time and returns what is to be done, in order. Windows s
 first result for a window commits it, later ones are counted and dropped. At every moment::
 
     sent = answered + expired + dropped + failed + in_flight
+
+for whole windows, and likewise for their parts, whose answers are provisional: where something has to be dropped, it is
+a part before a whole window, and never a whole window for a part.
 """
 
 from __future__ import annotations
@@ -75,8 +78,8 @@ class Dispatcher:
     Attributes
     ----------
     counts
-        ``sent``, ``answered``, ``expired``, ``dropped``, ``failed``, and beside the sum ``redelivered``,
-        ``late_results`` (for windows already settled) and ``foreign`` (by another encoder, or for unknown windows).
+        Of whole windows ``sent``, ``answered``, ``expired``, ``dropped``, ``failed``; of all windows, and in no sum,
+        ``redelivered``, ``late_results`` (for those already settled) and ``foreign`` (by another encoder, or unknown).
     commits
         Results committed so far: the running number of the last.
     """
@@ -87,14 +90,26 @@ class Dispatcher:
         self.workers = Workers(settings.dead_s, set(encoders))
         self.counts = dict.fromkeys(("sent", *ENDS, "redelivered", "late_results", "foreign"), 0)
         self.commits = 0
+        self._parts = dict.fromkeys(("sent", *ENDS), 0)
         self._entries: dict[Key, _Entry] = {}  # in the order they came
         self._queue: deque[Key] = deque()
         self._settled: dict[Key, None] = {}
 
     @property
     def in_flight(self) -> int:
-        """Windows queued or with a worker."""
+        """Whole windows queued or with a worker."""
+        return sum(entry.window.final for entry in self._entries.values())
+
+    @property
+    def outstanding(self) -> int:
+        """Windows and parts queued or with a worker."""
         return len(self._entries)
+
+    @property
+    def part_counts(self) -> dict[str, int]:
+        """Of parts: ``parts_sent``, what became of them, and ``parts_in_flight``."""
+        counts = {f"parts_{name}": count for name, count in self._parts.items()}
+        return {**counts, "parts_in_flight": self.outstanding - self.in_flight}
 
     @property
     def queued(self) -> int:
@@ -111,7 +126,10 @@ class Dispatcher:
         self.workers.encoders.add(encoder)
 
     def add(self, window: Window, now: float) -> list[Action]:
-        """Take a window in; with ``drop_oldest`` a full queue loses its oldest.
+        """Take a window or a part in.
+
+        With ``drop_oldest`` a full queue loses its oldest part, or its oldest window where it holds no part, and a
+        queued part gives way to a later one of its window.
 
         Raises
         ------
@@ -121,11 +139,11 @@ class Dispatcher:
         if window.key in self._entries or window.key in self._settled:
             raise ProcessError(f"window {tuple(window.key)} was sent twice; this is a bug, please report it")
         actions: list[Action] = []
-        if self.settings.policy == "drop_oldest" and not self.has_room:
-            actions += self._settle(self._queue[0], "dropped", "the queue is full")
-        self.counts["sent"] += 1
+        self._count(window, "sent")
         self._entries[window.key] = _Entry(window, now)
         self._queue.append(window.key)
+        if self.settings.policy == "drop_oldest" and len(self._queue) > 1:
+            actions += self._make_room(window)
         return actions + self._assign(now)
 
     def on_ready(self, identity: bytes, ready: Ready, now: float) -> list[Action]:
@@ -206,6 +224,18 @@ class Dispatcher:
             return "the answer's embedding is not finite"
         return ""
 
+    def _make_room(self, newest: Window) -> list[Action]:
+        """Drop what a later part of the same window makes useless, and one where the queue is longer than it may be."""
+        stale = [key for key in self._queue if key[:3] == newest.key[:3] and key.part < newest.part]
+        actions = [a for key in stale for a in self._settle(key, "dropped", "a later part of its window is here")]
+        if len(self._queue) > self.settings.queue:
+            parts = (key for key in self._queue if not self._entries[key].window.final)
+            actions += self._settle(next(parts, self._queue[0]), "dropped", "the queue is full")
+        return actions
+
+    def _count(self, window: Window, what: str) -> None:
+        (self.counts if window.final else self._parts)[what] += 1
+
     def _commit(self, window: Window, result: Result, now: float) -> list[Action]:
         self.commits += 1
         committed = result.model_copy(
@@ -232,7 +262,7 @@ class Dispatcher:
         entry = self._entries.pop(key)
         if entry.holder is None:
             self._queue.remove(key)
-        self.counts[end] += 1
+        self._count(entry.window, end)
         self._settled[key] = None
         if len(self._settled) > self.settings.history:
             del self._settled[next(iter(self._settled))]

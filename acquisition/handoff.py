@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import zmq
 
 from acquisition.delivery_account import Cut
-from wire.packets import Due, Quality, Rejected, State, Window
+from wire.packets import Draft, Due, Quality, Rejected, State, Window
 
 WAKE = "inproc://eegseek-windows"
 _WAIT_S = 0.1
@@ -32,7 +32,7 @@ class Batch:
 
     Attributes
     ----------
-    windows, rejected, due, quality
+    windows, drafts, rejected, due, quality
         Packets, in order.
     cut
         Account of the signal side, these windows included.
@@ -45,6 +45,7 @@ class Batch:
     """
 
     windows: tuple[Window, ...] = ()
+    drafts: tuple[Draft, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     due: tuple[Due, ...] = ()
     quality: Quality | None = None

@@ -22,6 +22,7 @@ from acquisition.journal_read import JournalSource, read
 from acquisition.types import Chunk, Gap, StreamInfo
 from config.errors import JournalError
 from wire.clock import now
+from wire.codec import Frame, encode
 from wire.packets import Packet
 
 __all__ = [
@@ -126,7 +127,11 @@ class JournalWriter:
 
     def packet(self, packet: Packet) -> None:
         """A packet: a result, a rejected window, a status."""
-        self._append(fmt.PACKET, fmt.pack_packet(packet))
+        self.frames(encode(packet))
+
+    def frames(self, frames: Sequence[Frame]) -> None:
+        """A packet that is encoded already."""
+        self._append(fmt.PACKET, fmt.pack_frames(frames))
 
     def gap(self, gap: Gap) -> None:
         """A confirmed loss of samples."""

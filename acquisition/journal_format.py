@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from acquisition.types import Chunk, Event, Gap, StreamInfo
 from config.errors import JournalError
-from wire.codec import decode, encode
+from wire.codec import Frame, decode
 from wire.packets import Packet
 
 MAGIC = b"eegseekJ"
@@ -143,9 +143,9 @@ def _plain(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} cannot stand in a journal")
 
 
-def pack_packet(packet: Packet) -> list[bytes]:
-    """Body of a packet."""
-    topic, header, payload = (bytes(frame) for frame in encode(packet))
+def pack_frames(frames: Sequence[Frame]) -> list[bytes]:
+    """Body of a packet, as `wire.codec.encode` gives it."""
+    topic, header, payload = map(bytes, frames)
     return [_FRAMES.pack(len(topic), len(header)), topic, header, payload]
 
 

@@ -82,7 +82,7 @@ def cut(source: Source, plan: Plan, progress: Callable[[float], None] | None = N
     """
     try:
         info = source.open()
-        pipeline = Pipeline(info, plan)
+        pipeline = Pipeline(info, plan.whole)
         outputs = _run(source, pipeline, progress)
     finally:
         source.close()

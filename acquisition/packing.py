@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from acquisition.types import Epoch, Missed, Refused
-from wire.packets import Rejected, Stamps, Window
+from wire.packets import Draft, Rejected, Stamps, Window
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Packer:
         The data are not from a living head.
     replayed
         Sample stamps are of a former run, and stay out of the latency.
+    parts
+        Earlier ends at which a window is given too: 0 where it is only given whole.
     """
 
     session: str
@@ -32,14 +34,17 @@ class Packer:
     rate_hz: float
     simulated: bool
     replayed: bool = False
+    parts: int = 0
 
-    def window(self, epoch: Epoch, now: float) -> Window:
-        """An accepted window, cut ``now``."""
+    def window(self, epoch: Epoch, now: float, part: int | None = None) -> Window:
+        """An accepted window, cut ``now``, or one of its parts."""
         due, arrived = (None, None) if self.replayed else (epoch.sample_due, epoch.sample_in)
         return Window(
             session=self.session,
             segment=self.segment,
             sequence=epoch.sequence,
+            part=self.parts if part is None else part,
+            final=part is None,
             stimulus=epoch.stimulus,
             onset_s=epoch.onset_s,
             sampling_rate_hz=self.rate_hz,
@@ -54,12 +59,26 @@ class Packer:
             data=epoch.data,
         )
 
+    def draft(self, epoch: Epoch) -> Draft:
+        """The first samples of a window to come."""
+        return Draft(
+            session=self.session,
+            segment=self.segment,
+            sequence=epoch.sequence,
+            part=self.parts,
+            channels=self.channels,
+            versions=epoch.data.shape[0],
+            times=epoch.data.shape[2],
+            data=epoch.data,
+        )
+
     def rejected(self, stimulus: Epoch | Refused | Missed, reasons: tuple[str, ...]) -> Rejected:
         """A stimulus whose window is not sent."""
         return Rejected(
             session=self.session,
             segment=self.segment,
             sequence=stimulus.sequence,
+            part=self.parts,
             stimulus=stimulus.stimulus,
             onset_s=stimulus.onset_s,
             reasons=reasons,

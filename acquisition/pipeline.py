@@ -5,6 +5,10 @@ needed sample, or, where that sample lies in a suspect, on the sample that bring
 one call come in that order, then by sequence. (A marker that arrives after its last sample is decided on arrival, which
 chunks can only tell to their own length.)
 
+A window may have parts: what is known of it at earlier ends, given out as soon as it has come. They wait for verdicts
+as windows do, are cut and judged by the same rules over their own samples, and change nothing in what comes of the
+whole window. A part that one sample decides together with a later one (a late marker, a verdict) is skipped.
+
 A gap is confirmed up to a second after its place. Windows that touch the suspect wait; on confirmation the filters
 start anew at the gap and run again over the raw samples that the ring still holds, as if it had been known at once.
 """
@@ -23,9 +27,9 @@ from acquisition.chain import Chain
 from acquisition.dejitter import LONGEST, VERDICT_S, Dejitter, Verdict
 from acquisition.plan import Plan
 from acquisition.rejection import Evidence, reasons
-from acquisition.resample import make_grid
+from acquisition.resample import draft_grid, make_grids
 from acquisition.ring import Ring
-from acquisition.types import Chunk, Epoch, Expected, Gap, Missed, Output, Refused, StreamInfo
+from acquisition.types import Chunk, Early, Epoch, Expected, Gap, Missed, Output, Refused, StreamInfo
 from acquisition.windows import Intake, Pending, Place, locate
 from wire.packets import Quality
 
@@ -34,8 +38,8 @@ BLOCK_S = 0.5
 LINE_HZ = 50.0
 """Line frequency where neither the stream nor a notch tells it."""
 
-Decided = tuple[int, int, Output | Pending]
-"""(sample that decided it, sequence, what)."""
+Decided = tuple[int, int, Gap | Pending | tuple[Pending, int]]
+"""(sample that decided it, sequence, what: a gap, a whole window, or one of its parts)."""
 
 
 class Pipeline:
@@ -63,6 +67,8 @@ class Pipeline:
         that the clock takes to anchor where stamps have jitter.
     group_delay_s
         Of the chain, in its pass band.
+    draft_samples
+        A window's first samples can be given out so many samples before its last.
 
     Raises
     ------
@@ -75,7 +81,11 @@ class Pipeline:
         self.plan = plan
         self._chain = Chain(plan.chain, info.rate_hz, info.channels)
         plan.check(info)
-        self._grid = make_grid(plan.window, info.rate_hz)
+        self._grids = make_grids(plan.window, info.rate_hz)
+        self._grid = self._grids[-1]
+        self._parts = len(self._grids) - 1
+        self._draft = draft_grid(plan.window, self._grid)
+        self.draft_samples = self._grid.hi - self._draft.hi
         self._dejitter = None if info.exact_rows else Dejitter(info.rate_hz, info.has_counter)
         self.account = Account()
         self.averages = Averages(plan.max_stimuli) if averages is None else averages
@@ -113,6 +123,7 @@ class Pipeline:
             outputs += self._miss_the_far()
         if outputs:
             self.account.check(len(self._pending))
+            self.account.parts.check(sum(self._parts - one.part for one in self._pending))
         return outputs
 
     def finish(self) -> list[Output]:
@@ -124,7 +135,44 @@ class Pipeline:
         left, self._pending = self._pending, []
         outputs += [self._missed(one, "ended: the stream ended before its samples came") for one in left]
         self.account.check(0)
+        self.account.parts.check(0)
         return outputs
+
+    def needed(self) -> int | None:
+        """Samples to come until the next window or part can be decided, 1 or more; None where nothing is awaited.
+
+        An estimate while an onset's own samples have not come.
+        """
+        if not self._pending or not self._ring.end:
+            return None
+        if self._opened is not None:
+            return 1  # any sample may bring the verdict
+        return max(1, min(map(self._to_come, self._pending)))
+
+    def draft(self) -> Epoch | None:
+        """The first samples of a whole window that will soon be complete, each window once; None where there is none.
+
+        Bit for bit the beginning of what will come, unless that is refused, or a gap or another repeat comes first.
+        """
+        if self._opened is not None:
+            return None
+        for one in self._pending:
+            if one.drafted or one.part < self._parts or one.place is None or self._gone(one):
+                continue
+            begin, end = one.place.sample + self._grid.lo, one.place.sample + self._draft.hi + 1
+            if begin >= 0 and end <= self._ring.end:
+                one.drafted = True
+                single = self._draft.cut(self._ring.filtered(begin, end))
+                return self._epoch(one, one.place, end, single, *self.averages.peek(one.stimulus, single))
+        return None
+
+    def rehearse(self) -> None:
+        """Cut and judge the samples that came last as if they were a window, for nothing but a warm cache."""
+        begin, end = self._ring.end - (self._grid.hi - self._grid.lo + 1), self._ring.end
+        if begin >= self._ring.start:
+            reasons(self._evidence(Place(begin - self._grid.lo, 0.0, 0, (begin, begin)), begin, end), self.channels,
+                    self.plan.rejection)  # fmt: skip
+            self._grid.cut(self._ring.filtered(begin, end))
 
     def quality(self, time_s: float) -> Quality | None:
         """Per-channel state over the last second; None before there is one.
@@ -150,7 +198,9 @@ class Pipeline:
         return math.ceil(seconds * rate) + max(0, -grid.lo) + max(0, grid.hi) + 2 * self._block
 
     def _expect(self, one: Pending, arrived: float) -> list[Output]:
-        """A new stimulus: expected, unless it comes too late."""
+        """A new stimulus: expected, part by part, unless it comes too late."""
+        one.since = self._ring.end
+        self.account.parts.admit(self._parts)
         if not math.isfinite(one.onset_s):
             one.onset_s = arrived
             return [self._missed(one, "no_stamp: the marker's stamp is not a finite number")]
@@ -159,7 +209,13 @@ class Pipeline:
         if behind > late_s:
             return [self._missed(one, f"late: the marker came {behind:.2f} s after its samples, {late_s:g} is kept")]
         self._pending.append(one)
-        return [Expected(one.sequence, one.onset_s + self._grid.hi / self.info.rate_hz)]
+        return [Expected(one.sequence, one.onset_s + grid.hi / self.info.rate_hz) for grid in self._grids]
+
+    def _to_come(self, one: Pending) -> int:
+        last = self._grids[one.part].hi
+        if one.place is not None:
+            return one.place.sample + last + 1 - self._ring.end
+        return math.floor(self._ahead(one) * self.info.rate_hz) + last
 
     def _ahead(self, one: Pending) -> float:
         """Seconds from the newest sample to an onset."""
@@ -208,16 +264,38 @@ class Pipeline:
         left = []
         for one in self._pending:
             ready = self._ready(one, verdicts)
+            if ready is not None and one.part < self._parts:
+                ready = self._take_parts(one, ready, verdicts, found)
             if ready is None:
                 left.append(one)
             else:
                 found.append((ready, one.sequence, one))
         self._pending = left
         found.sort(key=lambda item: item[:2])
-        return [self._outcome(what) if isinstance(what, Pending) else what for _, _, what in found]
+        outputs = [self._outcome(what) for _, _, what in found]
+        return [output for output in outputs if output is not None]
+
+    def _take_parts(self, one: Pending, ready: int, verdicts: tuple[Verdict, ...], found: list[Decided]) -> int | None:
+        """Find the parts that have come, the first of them with sample ``ready``; what `_ready` says of the next."""
+        while one.part < self._parts and not self._gone(one):
+            part, one.part = one.part, one.part + 1
+            after = self._ready(one, verdicts)
+            at = max(ready, one.since - 1)
+            if after is None or after > at:
+                found.append((at, one.sequence, (one, part)))
+            else:
+                self.account.parts.skip()
+            if after is None:
+                return None
+            ready = after
+        return ready
+
+    def _gone(self, one: Pending) -> bool:
+        """Whether a window's first samples are no longer held, or never were."""
+        return one.place is not None and one.place.sample + self._grid.lo < self._ring.start
 
     def _ready(self, one: Pending, verdicts: tuple[Verdict, ...]) -> int | None:
-        """The sample that decided a window; None while it is undecided."""
+        """The sample that decided a window, or the part of it that is awaited; None while it is undecided."""
         opened, end = self._opened, self._ring.end
         limit = end if opened is None else opened
         if one.place is None:
@@ -226,7 +304,7 @@ class Pipeline:
                 return None
         if one.place.sample + self._grid.lo < self._ring.start:
             return end
-        last = one.place.sample + self._grid.hi
+        last = one.place.sample + self._grids[one.part].hi
         if last >= limit:
             return None
         ready = max(last, one.place.known)
@@ -252,7 +330,28 @@ class Pipeline:
         self._pending = left
         return outputs
 
-    def _outcome(self, one: Pending) -> Output:
+    def _outcome(self, what: Gap | Pending | tuple[Pending, int]) -> Output | None:
+        match what:
+            case Gap():
+                return what
+            case Pending():
+                return self._whole(what)
+        return self._part(*what)
+
+    def _part(self, one: Pending, part: int) -> Early | None:
+        """A part, unless a reason holds over the samples that it needs."""
+        if one.place is None:
+            raise RuntimeError("a part was decided before its onset was located")
+        grid, begin = self._grids[part], one.place.sample + self._grid.lo
+        end = one.place.sample + grid.hi + 1
+        if reasons(self._evidence(one.place, begin, end), self.channels, self.plan.rejection):
+            self.account.parts.reject()
+            return None
+        single = grid.cut(self._ring.filtered(begin, end))
+        self.account.parts.accept()
+        return Early(part, self._epoch(one, one.place, end, single, *self.averages.peek(one.stimulus, single)))
+
+    def _whole(self, one: Pending) -> Output:
         if one.place is None:
             raise RuntimeError("a window was decided before its onset was located")
         begin = one.place.sample + self._grid.lo
@@ -280,10 +379,15 @@ class Pipeline:
         )
 
     def _accepted(self, one: Pending, place: Place, begin: int, end: int) -> Epoch:
-        ring = self._ring
-        single = self._grid.cut(ring.filtered(begin, end))
+        single = self._grid.cut(self._ring.filtered(begin, end))
         mean, repeats = self.averages.add(one.stimulus, single)
         self.account.accept()
+        return self._epoch(one, place, end, single, mean, repeats)
+
+    def _epoch(
+        self, one: Pending, place: Place, end: int, single: NDArray[np.float32], mean: NDArray[np.float32], repeats: int
+    ) -> Epoch:
+        ring = self._ring
         return Epoch(
             sequence=one.sequence,
             stimulus=one.stimulus,
@@ -298,6 +402,7 @@ class Pipeline:
 
     def _missed(self, one: Pending, reason: str) -> Missed:
         self.account.miss()
+        self.account.parts.miss(self._parts - one.part)
         return Missed(one.sequence, one.stimulus, one.onset_s, reason)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from acquisition.types import StreamInfo
@@ -29,6 +29,11 @@ class Plan:
     rejection: RejectionSettings
     markers: MarkerSettings
     max_stimuli: int = 1000
+
+    @property
+    def whole(self) -> Plan:
+        """The same plan without parts: for what only needs whole windows, which parts change in nothing."""
+        return replace(self, window=self.window.model_copy(update={"parts_s": ()})) if self.window.parts_s else self
 
     def check(self, info: StreamInfo) -> None:
         """Refuse a plan that the stream cannot give.

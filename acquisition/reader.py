@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import zmq
 
 from acquisition.averages import Averages
+from acquisition.bursts import Bursts
 from acquisition.delivery_account import PAUSED, Cut
 from acquisition.handoff import Batch, Facts, Handoff
 from acquisition.packing import Packer
@@ -18,14 +19,20 @@ from acquisition.plan import Plan
 from acquisition.rebuild import Rebuilt
 from acquisition.recorder import Recorder
 from acquisition.switches import Switches
-from acquisition.types import Epoch, Expected, Gap, Missed, Output, Refused, Source, StreamInfo
+from acquisition.types import Chunk, Early, Epoch, Expected, Gap, Missed, Output, Patient, Refused, Source, StreamInfo
 from config.errors import EegseekError
 from wire.clock import now
-from wire.packets import Due, Quality, Rejected, State, Window
+from wire.packets import Draft, Due, Quality, Rejected, State, Window
 
 READ_S = 0.05
 """Longest wait for samples: so often a silent source is looked after."""
 TELL_S = 0.25
+BLOCK_S = 0.02
+"""Samples taken at once while no window is about to be complete: so long, and up to twice as long."""
+NEAR_S = 0.006
+"""So long before a window is complete the work on it is rehearsed."""
+TOLD_S = 0.05
+"""So long before it is complete, or a burst before, everybody is told when it will be."""
 QUALITY_S = 1.0
 _WORDS = {
     "stalled": "no samples for a while; windows wait for what follows",
@@ -83,12 +90,17 @@ class Reader:
         self.state: State = "waiting"
         self.message = ""
         self.paused = 0
+        self.paused_parts = 0
         self.gaps = 0
         self.samples = 0
         self._pipeline: Pipeline | None = None
         self._packer: Packer | None = None
         self._facts: Facts | None = None
         self._aside: Averages | None = None
+        self._rehearsed = False
+        self._reads = 0
+        self._expected: list[Expected] = []
+        self._bursts: Bursts | None = None
         self._told_s = self._quality_s = float("-inf")
 
     def run(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
@@ -121,14 +133,59 @@ class Reader:
         pipeline = self._open()
         final = False
         while not final and not self.switches.stop:
+            self._prepare(pipeline)
             chunk = self.job.source.read(READ_S)
             self.recorder.chunk(chunk)
-            self.samples += chunk.samples.shape[1]
+            self._count(chunk, pipeline.info.rate_hz)
             self._pause(pipeline)
             outputs = pipeline.feed(chunk)
             changed = self._turn(chunk.state)
             self._hand_over(outputs, changed=changed)
             final = chunk.final
+
+    def _count(self, chunk: Chunk, rate_hz: float) -> None:
+        count = chunk.samples.shape[1]
+        self.samples += count
+        if count:
+            self._bursts = self._bursts or Bursts(rate_hz)
+            self._bursts.add(count, float(chunk.stamps[-1]), chunk.arrived)
+
+    def _prepare(self, pipeline: Pipeline) -> None:
+        """Sleep through samples that complete no window, give its first ones out, and wait for the very last.
+
+        A processor that is woken for each chunk has less time for what matters, and no result depends on chunks.
+        """
+        if not isinstance(self.job.source, Patient):
+            return
+        rate_hz = pipeline.info.rate_hz
+        block, near = max(1, int(BLOCK_S * rate_hz)), max(1, int(NEAR_S * rate_hz))
+        # never the same twice: multiples of one burst would look like one burst
+        self._reads += 1
+        block += self._reads % block
+        needed = pipeline.needed()
+        early = pipeline.draft_samples if self.switches.drafts and self._aside is None else near
+        if needed is None:
+            self.job.source.wait_for(block)
+        elif needed > max(early, near):
+            self._rehearsed = False
+            self.job.source.wait_for(min(block, needed - max(early, near)))
+        else:
+            if early > near and (epoch := pipeline.draft()) is not None:
+                self._hand_over((), draft=self._pack.draft(epoch))
+            if needed <= near and not self._rehearsed:
+                self._rehearsed = True
+                pipeline.rehearse()
+            self.job.source.wait_for(needed - near if needed > near else needed)
+
+    def _due(self) -> list[Due]:
+        """Windows that are about to be complete, each told once, with the burst that will bring their last sample."""
+        if self._bursts is None or not self._expected:
+            return []
+        bursts = self._bursts
+        until = bursts.stamp + max(TOLD_S, bursts.length_s)
+        near = [one for one in self._expected if one.due_s <= until]
+        self._expected = [one for one in self._expected if one.due_s > until]
+        return [Due(sequence=one.sequence, due_s=bursts.arrival(one.due_s)) for one in near if one.due_s > bursts.stamp]
 
     def _await_worker(self) -> None:
         if self.switches.served or self.job.wait_worker_s <= 0:
@@ -154,7 +211,13 @@ class Reader:
         pipeline = Pipeline(info, job.plan, rebuilt.averages)
         self.recorder.open(info)
         self._packer = Packer(
-            job.session, job.segment, pipeline.channels, job.plan.window.rate_hz, info.simulated, info.replayed
+            job.session,
+            job.segment,
+            pipeline.channels,
+            job.plan.window.rate_hz,
+            info.simulated,
+            info.replayed,
+            len(job.plan.window.parts_s),
         )
         self._facts = _facts(info, pipeline)
         self._pipeline = pipeline
@@ -206,11 +269,12 @@ class Reader:
         self.state, self.message = state, message
         self._hand_over([], changed=True)
 
-    def _hand_over(self, outputs: Iterable[Output], *, changed: bool = False, ended: bool = False) -> None:
+    def _hand_over(
+        self, outputs: Iterable[Output], *, changed: bool = False, ended: bool = False, draft: Draft | None = None
+    ) -> None:
         at = now()
         windows: list[Window] = []
         rejected: list[Rejected] = []
-        due: list[Due] = []
         gaps: list[Gap] = []
         for output in outputs:
             match output:
@@ -219,17 +283,22 @@ class Reader:
                 case Epoch():
                     self.paused += 1
                     rejected.append(self._pack.rejected(output, (PAUSED,)))
+                case Early() if self._aside is None:
+                    windows.append(self._pack.window(output.epoch, at, output.part))
+                case Early():
+                    self.paused_parts += 1
                 case Refused():
                     rejected.append(self._pack.rejected(output, output.reasons))
                 case Missed():
                     rejected.append(self._pack.rejected(output, (f"missed: {output.reason}",)))
                 case Expected():
-                    due.append(Due(sequence=output.sequence, due_s=output.due_s))
+                    self._expected.append(output)
                 case Gap():
                     gaps.append(output)
+        due = self._due()
         quality = self._quality(at)
         self._count_gaps(gaps)
-        news = windows or rejected or due or gaps or quality or changed or ended
+        news = windows or rejected or due or gaps or quality or changed or ended or draft
         if not news and at - self._told_s < TELL_S:
             return
         self._told_s = at
@@ -240,6 +309,7 @@ class Reader:
             self.handoff.put(
                 Batch(
                     windows=tuple(windows),
+                    drafts=() if draft is None else (draft,),
                     rejected=tuple(rejected),
                     due=tuple(due),
                     quality=quality,
@@ -284,6 +354,7 @@ class Reader:
             counters=account.counters(),
             rejected_by=dict(account.rejected_by),
             paused=self.paused,
+            paused_parts=self.paused_parts,
             extra={"samples": self.samples, "gaps": self.gaps, "evicted": self._pipeline.averages.evicted},
         )
 

@@ -60,7 +60,7 @@ def _add(file: Path, session: str, plan: Plan, averages: Averages, stopping: Cal
     """Windows of one journal, added to the averages; how many."""
     paused = _paused(file)
     source = journal.JournalSource(file)
-    pipeline = Pipeline(source.open(), plan)
+    pipeline = Pipeline(source.open(), plan.whole)
     count = 0
     try:
         if source.header is None or source.header.session != session:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from acquisition.journal import JournalWriter, make_header
 from acquisition.types import Chunk, Gap, StreamInfo
+from wire.codec import Frame
 from wire.packets import Packet
 
 
@@ -56,6 +58,11 @@ class Recorder:
         """A result, a rejected window, a window that failed, the last status."""
         if self._writer is not None:
             self._writer.packet(packet)
+
+    def frames(self, frames: Sequence[Frame]) -> None:
+        """A packet that is encoded already."""
+        if self._writer is not None:
+            self._writer.frames(frames)
 
     def gap(self, gap: Gap) -> None:
         """A confirmed loss of samples."""

@@ -60,7 +60,9 @@ def _limits(evidence: Evidence, channels: tuple[str, ...], settings: RejectionSe
             detail = f"{channels[worst]} {size[worst]:.0f} µV > {settings.peak_to_peak_uv:g}"
             found.append(f"peak_to_peak: {detail}" + (f" (and {more} more)" if more else ""))
     if settings.flat_uv is not None:
-        flat = raw_peak_to_peak(evidence.raw) < settings.flat_uv
+        raw = evidence.raw
+        size = raw_peak_to_peak(raw) if evidence.non_finite else raw.max(axis=1) - raw.min(axis=1)
+        flat = size < settings.flat_uv
         if flat.any():
             found.append(f"flat: {_names(flat, channels)}")
     if settings.railed_uv is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +83,37 @@ class Grid:
         return np.asarray(out[:, skip : skip + self.times])
 
 
+def make_grids(window: WindowSettings, source_hz: float) -> tuple[Grid, ...]:
+    """Grids of a window's parts and, last, of the whole window; they differ in where they end and in nothing else.
+
+    What a part's grid cuts are, bit for bit, the first samples of what the whole one's will: picked samples are the
+    same ones, and a polyphase output is the same sum over the same inputs, for a part too waits for the filter's
+    margin (``HALF_LENGTH`` samples of the window's rate).
+
+    Raises
+    ------
+    SettingsError
+        The window's rate cannot be reached.
+    """
+    whole = make_grid(window, source_hz)
+    return *(_until(whole, times) for times in window.part_times), whole
+
+
+def draft_grid(window: WindowSettings, whole: Grid) -> Grid:
+    """Grid of the samples of a window that can be cut before the last have come (see `WindowSettings.draft_times`)."""
+    return _until(whole, window.draft_times)
+
+
+def _until(whole: Grid, times: int) -> Grid:
+    """The grid of a window's first samples."""
+    stop = whole.stop - math.ceil((whole.first + whole.times - 1) * whole.down / whole.up)
+    stop += math.ceil((whole.first + times - 1) * whole.down / whole.up)
+    base = stop if whole.baseline is None else whole.baseline[1]
+    return replace(whole, times=times, stop=stop, hi=max(stop, base) - 1)
+
+
 def make_grid(window: WindowSettings, source_hz: float) -> Grid:
-    """Grid of a window at a source rate. Times are rounded to the nearest sample, halves up.
+    """Grid of a whole window at a source rate. Times are rounded to the nearest sample, halves up.
 
     Raises
     ------

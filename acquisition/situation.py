@@ -57,7 +57,7 @@ class Situation:
 
     def counters(self, dispatcher: Dispatcher) -> dict[str, int]:
         """All counters of the run."""
-        return totals(self.cut, dispatcher.counts, dispatcher.in_flight)
+        return totals(self.cut, dispatcher.counts, dispatcher.in_flight, dispatcher.part_counts)
 
     def status(
         self, dispatcher: Dispatcher, now: float, extra: dict[str, int], displays: tuple[PeerState, ...]

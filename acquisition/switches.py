@@ -17,12 +17,15 @@ class Switches:
         Stimuli are rejected with the reason ``paused``.
     served
         A worker is ready to take windows.
+    drafts
+        One of them can begin with the first samples of a window.
     """
 
     def __init__(self) -> None:
         self.stop = False
         self.paused = False
         self.served = False
+        self.drafts = False
 
     def install(self) -> None:
         """Let SIGINT and SIGTERM ask for a stop from here on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,15 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Patient(Protocol):
+    """A source that can sleep through samples of which nobody waits for the first."""
+
+    def wait_for(self, samples: int) -> None:
+        """Let ``read`` wait until so many samples have come, 1 or more, or its time is up; until told otherwise."""
+        ...
+
+
 @dataclass(frozen=True)
 class Epoch:
     """An accepted window as cut, at the encoder's rate.
@@ -166,6 +175,23 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Early:
+    """What is known of a window at one of the planned earlier ends; the window itself is judged when it is whole.
+
+    Attributes
+    ----------
+    part
+        Which of the earlier ends, from 0.
+    epoch
+        ``data`` holds the first samples of what the whole window will hold, version 1 the average of the earlier
+        accepted windows' first samples and these. ``sample_due``, ``sample_in`` and ``last_sample`` are of the part.
+    """
+
+    part: int
+    epoch: Epoch
+
+
+@dataclass(frozen=True)
 class Refused:
     """A stimulus whose window is rejected, with every reason that holds."""
 
@@ -187,7 +213,7 @@ class Missed:
 
 @dataclass(frozen=True)
 class Expected:
-    """A new stimulus whose window will be complete at ``due_s``."""
+    """A new stimulus whose window, or a part of it, will be complete at ``due_s``."""
 
     sequence: int
     due_s: float
@@ -202,4 +228,4 @@ class Gap:
     stamp: float
 
 
-Output = Epoch | Refused | Missed | Expected | Gap
+Output = Epoch | Early | Refused | Missed | Expected | Gap

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,12 @@ class Pending:
         Fractional sample, where the marker stands on a row.
     place
         None until the samples around the onset have come and their stamps are beyond doubt.
+    part
+        The planned end that is awaited; the last of them is that of the whole window.
+    since
+        Samples that had come when its marker did.
+    drafted
+        Its first samples have been given out.
     """
 
     sequence: int
@@ -60,6 +66,9 @@ class Pending:
     onset_s: float
     position: float | None
     place: Place | None = None
+    part: int = 0
+    since: int = 0
+    drafted: bool = False
 
 
 class Intake:
@@ -80,7 +89,8 @@ class Intake:
         self.rate_hz = rate_hz
         self.account = account
         self._rule = re.compile(settings.stimulus)
-        self._recent: deque[tuple[str, float]] = deque(maxlen=REMEMBERED)
+        self._recent: deque[tuple[str, float]] = deque()
+        self._labels: Counter[str] = Counter()
         self._next = 0
 
     def admit(self, event: Event) -> Pending | None:
@@ -88,15 +98,27 @@ class Intake:
         if self._rule.fullmatch(event.label) is None:
             self.account.notes += 1
             return None
-        if any(event.label == label and self._same(event.stamp, stamp) for label, stamp in self._recent):
+        if event.label in self._labels and self._repeats(event):
             self.account.duplicates += 1
             return None
-        self._recent.append((event.label, event.stamp))
+        self._remember(event)
         sequence, self._next = self._next, self._next + 1
         self.account.admit()
         delay = self.settings.delay_s
         row = None if event.row is None else event.row + delay * self.rate_hz
         return Pending(sequence, event.label, event.stamp + delay, row)
+
+    def _repeats(self, event: Event) -> bool:
+        return any(event.label == label and self._same(event.stamp, stamp) for label, stamp in self._recent)
+
+    def _remember(self, event: Event) -> None:
+        self._recent.append((event.label, event.stamp))
+        self._labels[event.label] += 1
+        if len(self._recent) > REMEMBERED:
+            old, _ = self._recent.popleft()
+            self._labels[old] -= 1
+            if not self._labels[old]:
+                del self._labels[old]
 
     def _same(self, stamp: float, other: float) -> bool:
         # a microsecond of grace: stamps of hours have rounded last digits

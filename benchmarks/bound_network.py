@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,13 +15,19 @@ from config.chain import RejectionSettings
 from config.settings import MarkerSettings
 from inference.encoders.base import Vectors, Windows
 from inference.gallery import Gallery, write_gallery
+from training.trials.ends import with_parts
 from training.trials.epochs import Progress, Trials
 
 BATCH, PATIENCE = 1024, 10
 
 
 def train_network(
-    name: str, trials: Trials, embeddings: Vectors, seed: int, progress: Progress
+    name: str,
+    trials: Trials,
+    embeddings: Vectors,
+    seed: int,
+    progress: Progress,
+    parts_s: Sequence[float] = (),
 ) -> tuple[Callable[[Windows], Vectors], dict[str, object]]:
     """Train a network on averages over repeats, the pass kept by held-out pictures.
 
@@ -37,10 +43,12 @@ def train_network(
         Of weights, batches and what is held out.
     progress
         Told what is done.
+    parts_s
+        Ends of the window at which it learns to answer too.
 
     Returns
     -------
-    What embeds windows (n, channels, times), and a record for people.
+    What embeds windows (n, channels, times), those of the earlier ends too, and a record for people.
     """
     from inference.encoders import network
     from training.fitting.train_network import fit_network
@@ -56,7 +64,7 @@ def train_network(
             gallery=Gallery.load(Path(folder) / "gallery"),
             encoder=architecture,
             out=Path(folder) / "encoder",
-            plan=Plan(v1.CHAIN, v1.WINDOW, RejectionSettings(), MarkerSettings()),
+            plan=with_parts(Plan(v1.CHAIN, v1.WINDOW, RejectionSettings(), MarkerSettings()), parts_s),
             average="averaged",
             batch=min(BATCH, len(embeddings) // 4),
             patience=PATIENCE,
@@ -69,6 +77,7 @@ def train_network(
     def embed(windows: Windows) -> Vectors:
         scaled = np.array(windows, np.float32)
         scaling.apply(scaled)
-        return encoder.embed(scaled)
+        missing = v1.WINDOW.n_times - windows.shape[2]
+        return encoder.embed(np.pad(scaled, ((0, 0), (0, 0), (0, missing))))
 
     return embed, found.record

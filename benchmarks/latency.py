@@ -22,11 +22,14 @@ from benchmarks import timing
 from benchmarks.bundles import WINDOW, Sizes, write_bundles
 from benchmarks.latency_table import show
 from benchmarks.machine import machine
-from benchmarks.runs import PEERS, LatencyOptions, Rows, Run, Say, run_ours, run_peer
+from benchmarks.runs import PEERS, LatencyOptions, Rows, Run, Say, last_row, run_control, run_ours, run_peer
 from config.errors import ProcessError, SettingsError
 from display.latency import spread
 
 __all__ = ["LatencyOptions", "Sizes", "run_latency"]
+TARGET_P50_MS, TARGET_P99_MS, OVER_CONTROL_MS = 3.0, 8.0, 3.0
+TARGET_FASTER, TARGET_CHEAPER = 5.0, 3.0
+"""Times that the peer's median, and its processor time, are to be ours."""
 
 
 def run_latency(options: LatencyOptions) -> dict[str, Any]:
@@ -41,8 +44,9 @@ def run_latency(options: LatencyOptions) -> dict[str, Any]:
     -------
     dict
         ``latency_ms`` (p50, p95, p99, max, n), ``stages_ms``, ``cpu_cores`` (by process and in total), ``windows``
-        (whole run, lost and doubled included), ``machine``, ``options``, and with a peer ``peer`` (latency_ms,
-        cpu_cores, windows) and ``ratio`` (peer over ours: p50, p99, cpu).
+        (whole run, lost and doubled included), ``machine``, ``options``, ``targets``, with the control ``control``
+        (latency_ms, cpu_cores), and ``peers``: by name latency_ms, cpu_cores, windows, ``ratio`` (peer over ours: p50,
+        p99, cpu).
 
     Raises
     ------
@@ -51,8 +55,9 @@ def run_latency(options: LatencyOptions) -> dict[str, Any]:
     SettingsError
         The options cannot be measured.
     """
-    if options.peer and options.peer not in PEERS:
-        raise SettingsError(f"unknown peer '{options.peer}', expected one of {', '.join(PEERS)}")
+    for peer in options.peers:
+        if peer not in PEERS:
+            raise SettingsError(f"unknown peer '{peer}', expected one of {', '.join(PEERS)}")
     if options.sizes.rate_hz % WINDOW.rate_hz:
         raise SettingsError(f"a rate of {options.sizes.rate_hz:g} Hz is no multiple of {WINDOW.rate_hz:g} Hz")
     console = Console(stderr=True)
@@ -62,13 +67,17 @@ def run_latency(options: LatencyOptions) -> dict[str, Any]:
         folder = Path(place)
         phase("bundles")("writing", 0.0)
         bundles = write_bundles(folder, options.sizes, options.seed)
-        for name in ("ours", "peer"):
+        for name in ("control", "ours", *options.peers):
             (folder / name).mkdir()
+        if options.control:
+            found["control"] = control_result(run_control(folder / "control", options, phase("control")), rate_hz)
         found.update(ours_result(*run_ours(folder / "ours", bundles, options, phase("eegseek")), rate_hz))
-        if options.peer:
-            peer = run_peer(folder / "peer", bundles, options, phase(options.peer))
-            found["peer"] = peer_result(*peer, rate_hz)
-            found["ratio"] = ratio(found, found["peer"])
+        found["peers"] = {}
+        for peer in options.peers:
+            run = run_peer(folder / peer, bundles, options, peer, phase(peer))
+            found["peers"][peer] = peer_result(*run, rate_hz)
+            found["peers"][peer]["ratio"] = ratio(found, found["peers"][peer])
+    found["targets"] = targets(found)
     show(found, options)
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +91,7 @@ def described(options: LatencyOptions) -> dict[str, Any]:
     return {
         "seconds": options.seconds, "warm_s": options.warm_s, "channels": sizes.channels, "rate_hz": sizes.rate_hz,
         "chunk": options.chunk, "rsvp_hz": options.rsvp_hz, "encoder": sizes.encoder, "dim": sizes.dim,
-        "gallery": sizes.gallery, "seed": options.seed, "peer": options.peer or None,
+        "gallery": sizes.gallery, "seed": options.seed, "peers": list(options.peers),
     }  # fmt: skip
 
 
@@ -92,6 +101,43 @@ def ratio(ours: dict[str, Any], peer: dict[str, Any]) -> dict[str, float]:
         "p50": peer["latency_ms"]["p50"] / ours["latency_ms"]["p50"],
         "p99": peer["latency_ms"]["p99"] / ours["latency_ms"]["p99"],
         "cpu": peer["cpu_cores"] / ours["cpu_cores"]["total"],
+    }
+
+
+def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was aimed at, and what was reached. The peer is the first that was measured."""
+    ours = found["latency_ms"]
+    floor = found["control"]["latency_ms"]["p99"] if "control" in found else 0.0
+    rows = [
+        ("added latency, p50", ours["p50"], "ms", TARGET_P50_MS, False),
+        ("added latency, p99", ours["p99"], "ms", max(TARGET_P99_MS, floor + OVER_CONTROL_MS), False),
+    ]
+    for name, peer in list(found["peers"].items())[:1]:
+        rows += [
+            (f"p50 of {name} over eegseek's", peer["ratio"]["p50"], "times", TARGET_FASTER, True),
+            (f"processor of {name} over eegseek's", peer["ratio"]["cpu"], "times", TARGET_CHEAPER, True),
+        ]
+    wrong = found["windows"]["lost"] + found["windows"]["doubled"]
+    rows.append(("windows lost or doubled", wrong, "", 0, False))
+    return [
+        {"name": name, "target": target, "measured": value, "unit": unit,
+         "reached": value >= target if more else value <= target}
+        for name, value, unit, target, more in rows
+    ]  # fmt: skip
+
+
+def control_result(run: Run, rate_hz: float) -> dict[str, Any]:
+    """Figures of the control."""
+    kept = [run.rows[k] for k in run.measured([row["shown"] for row in run.rows])]
+    if not kept:
+        raise ProcessError("the control gave no answer in the measured time; measure longer")
+    rows = timing.sample_of(
+        np.array([row["sample_due"] for row in kept]), timing.stream_start(run.pushes_s, rate_hz), rate_hz
+    )
+    shown = np.array([row["shown"] for row in kept])
+    return {
+        "latency_ms": spread(timing.since_push_ms(shown, rows, run.pushes_s)).table,
+        "cpu_cores": {**run.cpu_cores, "total": sum(run.cpu_cores.values())},
     }
 
 
@@ -123,9 +169,8 @@ def peer_result(run: Run, markers: Rows, rate_hz: float) -> dict[str, Any]:
     kept = [run.rows[k] for k in run.measured([row["answered_s"] for row in run.rows])]
     if not kept:
         raise ProcessError("the peer gave no answer in the measured time; measure longer")
-    last = round((WINDOW.n_times - 1) * rate_hz / WINDOW.rate_hz)
     at = np.array([onsets[row["code"]] for row in kept])
-    rows = timing.last_rows_after(at, start_s, rate_hz, last)
+    rows = timing.last_rows_after(at, start_s, rate_hz, last_row(rate_hz))
     answered = np.array([row["answered_s"] for row in kept])
     times = [row["code"] for row in run.rows]
     return {

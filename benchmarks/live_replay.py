@@ -128,7 +128,7 @@ def _collect(socket: zmq.Socket[bytes], processes: Processes, told: Told, stop: 
         heard, patience = now(), SILENT_S
         message = receive(socket)
         match message[1] if message else None:
-            case Result() as result:
+            case Result(final=True) as result:
                 found.results.append(result)
             case Rejected() as rejected:
                 found.rejected.append(rejected)

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks import timing
-from benchmarks.bundles import Sizes, participant
+from benchmarks.bundles import WINDOW, Sizes, participant
 from benchmarks.processes import Processes
 from config.errors import ProcessError
 from config.settings import InferenceSettings, LslSource, RunSettings, SessionSettings, Settings
 from wire.clock import now
 
 OURS = ("acquisition", "inference", "display")
-PEERS = {"mne-lsl": [], "mne-lsl-threads": ["--threads"]}
-"""Name of a peer to options of its script: as quick as it goes, and as its examples run it."""
+PEERS = {"mne-lsl": [], "mne-lsl-tuned": ["--tuned"]}
+"""Name of a peer to options of its script: as the examples of mne-lsl, torch and FAISS have it; as quick as it goes."""
 START_S = 60.0
 """How long the first answer may take, beyond the participant's lead."""
 STOP_S = 30.0
@@ -48,8 +48,10 @@ class LatencyOptions:
         Pictures a second.
     lead_s
         EEG before the first picture: the chain settles.
-    peer
-        One of `PEERS`, or empty for none.
+    peers
+        Of `PEERS`, each measured in turn.
+    control
+        Measure the control, too.
     json
         Where the result is written, too.
     seed
@@ -62,7 +64,8 @@ class LatencyOptions:
     sizes: Sizes = field(default_factory=Sizes)
     chunk: int = 4
     rsvp_hz: float = 5.0
-    peer: str = ""
+    peers: tuple[str, ...] = ()
+    control: bool = True
     json: Path | None = None
     seed: int = 0
 
@@ -172,7 +175,33 @@ def run_ours(folder: Path, bundles: tuple[Path, Path], options: LatencyOptions, 
     return found, json.loads(report.read_text())
 
 
-def run_peer(folder: Path, bundles: tuple[Path, Path], options: LatencyOptions, say: Say) -> tuple[Run, Rows]:
+def run_control(folder: Path, options: LatencyOptions, say: Say) -> Run:
+    """Measure the control: processes and messages without work."""
+    stage = Stage(folder, options, say)
+    run_folder, out = folder / "run", folder / "control.jsonl"
+    run_folder.mkdir(mode=0o700)
+    sizes = options.sizes
+    module, run = "benchmarks.control", ["--run", str(run_folder)]
+    with Processes(folder / "logs") as processes:
+        processes.start("display", module, "display", *run, "--out", str(out))
+        streams = ["--eeg", stage.name, "--markers", f"{stage.name}-markers"]
+        window = ["--last-row", str(last_row(sizes.rate_hz)), "--payload", str(2 * sizes.channels * WINDOW.n_times * 4)]
+        processes.start("acquisition", module, "acquisition", *run, *streams, *window)
+        processes.start("inference", module, "inference", *run, "--payload", str(2 * sizes.dim * 4))
+        stage.start_outlet(processes)
+        begin_s, end_s, cores = stage.measure(processes, OURS, out)
+        stage.wait_ended(processes, ["outlet", *OURS])
+    return Run(_lines(out), np.load(stage.push_log), begin_s, end_s, cores)
+
+
+def last_row(rate_hz: float) -> int:
+    """Last source sample of a window, counted from its onset's."""
+    return round((WINDOW.n_times - 1) * rate_hz / WINDOW.rate_hz)
+
+
+def run_peer(
+    folder: Path, bundles: tuple[Path, Path], options: LatencyOptions, peer: str, say: Say
+) -> tuple[Run, Rows]:
     """Measure the mne-lsl script; the run, and the markers as numbered for it."""
     stage = Stage(folder, options, say)
     answers, markers, codes = folder / "answers.jsonl", folder / "markers.jsonl", f"{stage.name}-codes"
@@ -181,7 +210,7 @@ def run_peer(folder: Path, bundles: tuple[Path, Path], options: LatencyOptions, 
         processes.start("codes", "benchmarks.peers.codes", *passed)
         read = ["--encoder", str(bundles[0]), "--gallery", str(bundles[1]), "--eeg", stage.name, "--codes", codes]
         count = ["--n-codes", str(stage.source.stimuli * stage.source.repeats), "--out", str(answers)]
-        processes.start("peer", "benchmarks.peers.mne_lsl", *read, *count, *PEERS[options.peer])
+        processes.start("peer", "benchmarks.peers.mne_lsl", *read, *count, *PEERS[peer])
         stage.start_outlet(processes)
         begin_s, end_s, cores = stage.measure(processes, ["peer"], answers)
         stage.wait_ended(processes, ["outlet"])

@@ -40,6 +40,9 @@ class Calibration(Frozen):
     gallery_size: PositiveInt
     window_end_s: float | None = None
     """End of the windows that it was fitted on, seconds after the onset; None: the encoder's own."""
+    commit_above: Annotated[float, Field(ge=0, le=1)] | None = None
+    """An earlier window's answer is committed where its best item is right with at least this probability; None: never.
+    Set on calibration data (see `training.confidence.anytime`)."""
 
 
 class Relevance(Frozen):
@@ -282,7 +285,9 @@ def read_items(folder: Path, spec: GallerySpec) -> tuple[Item, ...]:
 
     path = folder / GALLERY_ITEMS
     try:
-        rows = pq.read_table(path).to_pylist()
+        # not `read_table`, which imports pandas: a quarter of a second at every start
+        with pq.ParquetFile(path) as file:
+            rows = file.read().to_pylist()
         items = tuple(Item(**{**row, "attributes": json.loads(row["attributes"] or "{}")}) for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"'{path}' is not a table of gallery items: {str(error).splitlines()[0]}") from error

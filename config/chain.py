@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
@@ -62,6 +64,10 @@ class ChainSettings(Frozen):
     """Takes large artefacts out (artifact subspace reconstruction); calibrated, never written by hand."""
 
 
+DRAFT_S = 0.02
+"""The first samples of a window go to its worker so long before the last one, seconds."""
+
+
 class WindowSettings(Frozen):
     """The part of the EEG after (or around) each stimulus onset that is decoded. Times are seconds from the onset."""
 
@@ -71,6 +77,8 @@ class WindowSettings(Frozen):
     """Sampling rate of the window as the encoder gets it."""
     baseline_s: tuple[float, float] | None = (-0.1, 0.0)
     """Interval whose mean is subtracted per channel; may lie before ``start_s``."""
+    parts_s: tuple[float, ...] = ()
+    """Ends of earlier windows that are answered provisionally, rising, all before ``end_s``: anytime answers."""
 
     @model_validator(mode="after")
     def _ordered(self) -> WindowSettings:
@@ -80,12 +88,30 @@ class WindowSettings(Frozen):
             raise ValueError("baseline_s must be (earlier, later)")
         if self.n_times < 1:
             raise ValueError("the window holds no sample at rate_hz")
+        times = (*self.part_times, self.n_times)
+        if any(later <= earlier for earlier, later in pairwise((0, *times))):
+            raise ValueError("parts_s must rise, each at least one sample after the one before and before end_s")
+        if self.parts_s and self.baseline_s is not None and self.baseline_s[1] > self.parts_s[0]:
+            raise ValueError("the baseline must end before the first of parts_s, which cannot wait for it")
         return self
 
     @property
     def n_times(self) -> int:
         """Samples in a window at ``rate_hz``: those at ``start_s + k / rate_hz`` before ``end_s``."""
-        return round((self.end_s - self.start_s) * self.rate_hz)
+        return self._times_until(self.end_s)
+
+    @property
+    def draft_times(self) -> int:
+        """Samples that come ``DRAFT_S`` before the last: what an encoder may begin with."""
+        return max(1, self.n_times - math.ceil(DRAFT_S * self.rate_hz))
+
+    @property
+    def part_times(self) -> tuple[int, ...]:
+        """Samples in each of the earlier windows, which are the first of the whole one's."""
+        return tuple(map(self._times_until, self.parts_s))
+
+    def _times_until(self, end_s: float) -> int:
+        return round((end_s - self.start_s) * self.rate_hz)
 
 
 class RejectionSettings(Frozen):

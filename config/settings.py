@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from config.chain import ChainSettings, Frozen, Probability, RejectionSettings, WindowSettings
+from config.index_kinds import ASKED_INDEXES
 
 
 class SessionSettings(Frozen):
@@ -183,16 +185,29 @@ class InferenceSettings(Frozen):
     """Folder of the encoder bundle."""
     gallery: str = ""
     """Folder of the gallery bundle."""
+    index: str = "auto"
+    """What the gallery is searched with: the index that ``eegseek gallery index`` gave it, else one by its size
+    (``auto``), a kind by name (flat and 8bit need no building), or milvus:ADDRESS, where the gallery was filled in."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    weights: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of an encoder's large linear layers: bfloat16 takes half the memory and, on processors that multiply it, half the
+    time, which is when ``auto`` takes it; embeddings keep a cosine of 0.999999 with those of float32."""
     mode: Literal["exact", "throughput"] = "exact"
     top_k: PositiveInt = 10
-    batch: PositiveInt = 16
-    """Windows taken at once in throughput mode; also the credit of a worker."""
+    batch: PositiveInt = 32
+    """Windows taken at once in throughput mode; a worker holds twice as many."""
     workers: PositiveInt = 1
     spare: bool = True
     withhold_below: Probability = 0.0
     """Answers that are right with a lower probability than this are withheld. The probability is that of the bundle's
     relevance filter where it has one, else that of the best item."""
+
+    @field_validator("index")
+    @classmethod
+    def _known(cls, index: str) -> str:
+        if index not in ASKED_INDEXES and not re.fullmatch("milvus:.+", index):
+            raise ValueError(f"give {', '.join(ASKED_INDEXES)}, or milvus:ADDRESS")
+        return index
 
 
 class DisplaySettings(Frozen):

@@ -9,6 +9,7 @@ from pathlib import Path
 from config.errors import EegseekError
 from config.load import load_settings
 from display.process import Options, show
+from wire import tuning
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run a display; the exit code."""
     given = parser().parse_args(arguments)
+    tuning.keep_memory()
     overrides = list(given.set)
     overrides += ["display.plain=true"] * given.plain + ["display.lsl=true"] * given.lsl
     try:

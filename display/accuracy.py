@@ -37,6 +37,13 @@ class Trial:
     rank: int | None
 
 
+def trial(stimulus: str, answer: Answer, true_id: str) -> Trial | None:
+    """How an answer did; None where it is withheld."""
+    if answer.withheld:
+        return None
+    return Trial(stimulus, answer.repeats, next((k for k, hit in enumerate(answer.hits) if hit.id == true_id), None))
+
+
 @dataclass(frozen=True)
 class Score:
     """Top-1 and top-5 of some answers.
@@ -129,12 +136,12 @@ class Accuracy:
     def add(self, stimulus: str, answers: Iterable[Answer], true_id: str) -> None:
         """Count the answers of one result."""
         for version, answer in enumerate(answers):
-            if answer.withheld:
+            one = trial(stimulus, answer, true_id)
+            if one is None:
                 self.withheld[version] = self.withheld.get(version, 0) + 1
                 continue
             self.depth = min(self.depth, len(answer.hits))
-            rank = next((k for k, hit in enumerate(answer.hits) if hit.id == true_id), None)
-            self.trials.setdefault(version, []).append(Trial(stimulus, answer.repeats, rank))
+            self.trials.setdefault(version, []).append(one)
 
     @property
     def n(self) -> int:

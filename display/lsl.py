@@ -25,6 +25,8 @@ def message(state: State, result: Result) -> str:
             "sequence": result.sequence,
             "part": result.part,
             "final": result.final,
+            "provisional": not result.final,
+            "end_s": result.end_s,
             "commit": result.commit,
             "stimulus": result.stimulus,
             "truth": state.truth.of.get(result.stimulus),
@@ -37,6 +39,8 @@ def message(state: State, result: Result) -> str:
                     "of": "average" if version == AVERAGE else "single",
                     "repeats": answer.repeats,
                     "withheld": answer.withheld,
+                    "decided": answer.decided,
+                    "committed": state.anytime.told(result, version),
                     # a withheld answer is not given here either
                     "hits": [] if answer.withheld else [hit.model_dump() for hit in answer.hits],
                 }

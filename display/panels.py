@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.text import Text
 
 from display.accuracy import Score, chance
+from display.anytime import Summary
 from display.latency import STAGES, Spread
-from display.plain import answer_name, percent
+from display.plain import answer_name, answer_words, end_words, percent, standing_words
 from display.state import State
-from wire.packets import Answer, Quality
+from wire.packets import Answer, Quality, Result
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 STYLE_OF = {
@@ -24,6 +25,11 @@ SUMS = (
     ("due", ("sent", "rejected", "missed", "pending")),
     ("sent", ("answered", "expired", "dropped", "failed", "in_flight")),
 )
+PART_SUMS = (
+    ("due", ("sent", "skipped", "rejected", "missed", "pending")),
+    ("sent", ("answered", "expired", "dropped", "failed", "in_flight")),
+)
+"""Of parts of windows; drawn where there are any."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,11 @@ class Scores:
     by_repeats
         Of averaged answers, by the trials behind them.
     total, stages
-        Recent latency.
+        Recent latency, of whole windows.
+    anytime
+        Of the answers that stand, by version in words; empty where windows are only answered whole.
+    parts
+        Recent latency of parts of windows.
     """
 
     latest: Score | None
@@ -45,6 +55,8 @@ class Scores:
     by_repeats: dict[int, Score]
     total: Spread
     stages: dict[str, Spread]
+    anytime: dict[str, Summary] = field(default_factory=dict)
+    parts: Spread = field(default_factory=Spread)
 
 
 def fit(line: Text, width: int) -> Text:
@@ -96,7 +108,29 @@ def head(state: State, at_s: float, width: int) -> list[Text]:
 
 
 def answers(state: State, top_k: int, width: int) -> list[Text]:
-    """The latest answers, single trial and average side by side: always ``top_k + 2`` lines."""
+    """The latest whole window's answers, single trial and average side by side: always ``top_k + 2`` lines.
+
+    Where windows have parts there is one more line above: what is said of a newer stimulus so far, provisionally.
+    """
+    return [*_early(state), *_latest(state, top_k, width)]
+
+
+def _early(state: State) -> list[Text]:
+    part = state.early
+    if part is None:
+        return []
+    if state.latest is not None and state.latest.onset_s >= part.onset_s:
+        return [Text()]  # the whole window is here
+    line = Text("provisional", "bold yellow").append(f" after {end_words(part.part, part.end_s)}", "yellow")
+    line.append(f", '{part.stimulus}': ")
+    words = []
+    for version, answer in enumerate(part.answers):
+        standing = standing_words(state, part, version)
+        words.append(answer_words(version, answer) + (f" ({standing})" if standing else ""))
+    return [line.append(" · ".join(words))]
+
+
+def _latest(state: State, top_k: int, width: int) -> list[Text]:
     result = state.latest
     if result is None:
         return [heading("no answer yet", width), *([Text()] * (top_k + 1))]
@@ -106,14 +140,22 @@ def answers(state: State, top_k: int, width: int) -> list[Text]:
     true_id = state.truth.of.get(result.stimulus)
     two = list(result.answers[:2])
     if len(two) == 1:
-        return [title, *_answer(0, two[0], true_id, top_k, width)]
+        return [title, *_answer(_name(state, result, 0), two[0], true_id, top_k, width)]
     half = (width - 2) // 2
-    columns = [_answer(version, answer, true_id, top_k, half) for version, answer in enumerate(two)]
+    columns = [_answer(_name(state, result, v), answer, true_id, top_k, half) for v, answer in enumerate(two)]
     return [title, *beside(columns[0], columns[1], width, top_k + 1)]
 
 
-def _answer(version: int, answer: Answer, true_id: str | None, top_k: int, width: int) -> list[Text]:
-    lines = [Text(answer_name(version, answer), "bold")]
+def _name(state: State, result: Result, version: int) -> Text:
+    """Whose answer it is, and how it relates to one committed before."""
+    name = Text(answer_name(version, result.answers[version]), "bold")
+    if standing := standing_words(state, result, version):
+        name.append(f"  {standing}", "yellow")
+    return name
+
+
+def _answer(name: Text, answer: Answer, true_id: str | None, top_k: int, width: int) -> list[Text]:
+    lines = [name]
     if answer.withheld:
         lines.append(Text("withheld: too unsure for an answer", "yellow"))
         return lines + [Text()] * (top_k - 1)
@@ -142,6 +184,11 @@ def accuracy(state: State, scores: Scores, width: int, rows: int) -> list[Text]:
         _score("latest", scores.latest),
         _score("single", scores.single),
     ]
+    for name, early in scores.anytime.items():
+        after = "" if early.mean_s is None else f", at {early.mean_s:.3f} s"
+        lines.append(Text(f"{name} committed, {early.coverage:.0%} early{after}", "dim"))
+        if early.committed:
+            lines.append(_score("      ", early.committed))
     others = {"withheld": sum(state.accuracy.withheld.values()), "truth unknown": state.unmapped}
     others["other gallery"] = state.foreign
     if words := ", ".join(f"{name} {value}" for name, value in others.items() if value):
@@ -168,7 +215,8 @@ def latency(scores: Scores, width: int) -> list[Text]:
     wide = width >= 56
     names = ("p50", "p95", "p99", "max") if wide else ("p50", "p99")
     lines = [heading("latency, ms", width), Text(" " * 21 + "".join(f"{name:>8}" for name in names), "dim")]
-    for name, spread in {"total": scores.total, **scores.stages}.items():
+    parts = {"total of parts": scores.parts} if scores.parts.n else {}
+    for name, spread in {"total": scores.total, **scores.stages, **parts}.items():
         values = [spread.table[column] for column in names]
         shown = "".join("       –" if value is None else f"{value:8.2f}" for value in values)
         lines.append(Text(f"{WORDS.get(name, name):<21}{shown}", "bold" if name == "total" else ""))
@@ -201,18 +249,24 @@ def processes(state: State, at_s: float, width: int) -> list[Text]:
 def counters(state: State, width: int) -> list[Text]:
     """The sums that always hold, what was lost, and why stimuli were rejected."""
     count = state.counters
-    lines = []
-    for whole, parts in SUMS:
-        words = " + ".join(f"{name.replace('_', ' ')} {count.get(name, 0)}" for name in parts)
-        lines.append(Text(f"{whole} {count.get(whole, 0)} = {words}"))
+    lines = [_sum(count, "", whole, ends) for whole, ends in SUMS]
+    if "parts_due" in count:
+        lines += [Text("parts: ", "dim").append_text(_sum(count, "parts_", whole, ends)) for whole, ends in PART_SUMS]
     bad = count["lost"] + count["doubled"] + state.malformed
     last = Text(f"lost {count['lost']}  doubled {count['doubled']}", "bold red" if bad else "green")
+    if lost_parts := count.get("parts_lost", 0):
+        last.append(f"  parts lost {lost_parts}", "bold red")
     if state.malformed:
         last.append(f"  malformed {state.malformed}")
     if state.rejected_by:
         reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(state.rejected_by.items(), key=lambda r: -r[1]))
         last.append(f"  rejected: {reasons}", "yellow")
     return [heading("windows", width), *lines, last]
+
+
+def _sum(count: Mapping[str, int], prefix: str, whole: str, ends: Sequence[str]) -> Text:
+    words = " + ".join(f"{name.replace('_', ' ')} {count.get(prefix + name, 0)}" for name in ends)
+    return Text(f"{whole} {count.get(prefix + whole, 0)} = {words}")
 
 
 def flow(words: Sequence[Text], width: int) -> list[Text]:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from display.accuracy import AVERAGE, Score, chance
-from display.latency import TOTAL, durations
+from display.accuracy import AVERAGE, SINGLE, Score, chance
+from display.latency import TOTAL, Spread, durations
 from display.state import State
 from wire.packets import Answer, Result
 
@@ -37,10 +37,34 @@ def answer_words(version: int, answer: Answer) -> str:
     return f"{name}: '{best.label}' {best.probability:.1%}"
 
 
+def end_words(part: int, end_s: float | None) -> str:
+    """Which part of a window: ``0.3 s``."""
+    return f"part {part}" if end_s is None else f"{end_s:g} s"
+
+
+def standing_words(state: State, result: Result, version: int) -> str:
+    """How an answer relates to the one that is committed for its stimulus; empty where there is nothing to say."""
+    held = state.anytime.of(result, version)
+    if held is None or held.part > result.part:  # none yet; or this part came late, and is not committed to
+        return ""
+    if held.part == result.part:
+        late = f", in place of the later '{held.instead_of}'" if held.instead_of else ""
+        return f"committed{late}" if not held.whole else ""
+    after, answer = end_words(held.part, held.end_s), result.answers[version]
+    if answer.withheld or not answer.hits or answer.hits[0].id != held.id:
+        says = "the full window says otherwise" if result.final else "this part says otherwise"
+        return f"{says}; committed after {after}: '{held.label}'"
+    return f"as committed after {after}"
+
+
 def result_line(state: State, result: Result) -> str:
     """One result in words."""
     parts = [f"result {result.segment}.{result.sequence}", f"stimulus '{result.stimulus}'"]
-    parts += [answer_words(version, answer) for version, answer in enumerate(result.answers)]
+    if not result.final:
+        parts.insert(1, f"PROVISIONAL after {end_words(result.part, result.end_s)}")
+    for version, answer in enumerate(result.answers):
+        standing = standing_words(state, result, version)
+        parts.append(answer_words(version, answer) + (f" ({standing})" if standing else ""))
     if (label := state.true_label(result.stimulus)) is not None:
         parts.append(f"truth: '{label}'")
     elif not state.truth.unknown:
@@ -72,16 +96,37 @@ def summary(state: State, numbers: dict[str, Any]) -> list[str]:
     lines.append("windows: " + ", ".join(f"{name} {value}" for name, value in numbers["windows"].items()))
     if state.rejected_by:
         lines.append("rejected: " + ", ".join(f"{reason} {n}" for reason, n in sorted(state.rejected_by.items())))
-    total = state.latencies.total()
-    if total.p50 is not None:
-        lines.append(
-            f"latency, last needed sample to display: p50 {total.p50:.1f} ms, p95 {total.p95:.1f} ms, "
-            f"p99 {total.p99:.1f} ms, max {total.max:.1f} ms"
-        )
+    lines += latency_lines("latency, last needed sample to display", state.latencies.total())
     lines += accuracy_lines(state)
+    lines += anytime_lines(state, numbers["anytime"])
     lines += [f"note: {note}" for note in state.truth.notes]
     if not numbers["complete"]:
         lines.append("the display left before the run ended: counters and lost are as last heard")
+    return lines
+
+
+def latency_lines(name: str, total: Spread) -> list[str]:
+    """Percentiles in a line; none where nothing was timed."""
+    if total.p50 is None:
+        return []
+    values = (("p50", total.p50), ("p95", total.p95), ("p99", total.p99), ("max", total.max))
+    return [f"{name}: " + ", ".join(f"{word} {value:.1f} ms" for word, value in values)]
+
+
+def anytime_lines(state: State, told: dict[str, Any] | None) -> list[str]:
+    """What early answers brought; nothing where windows are only answered whole."""
+    if told is None:
+        return []
+    lines = ["early parts (provisional): " + ", ".join(f"{name} {value}" for name, value in told["parts"].items())]
+    lines += latency_lines("latency of parts", state.part_latencies.total())
+    for version, name in ((SINGLE, "single trials"), (AVERAGE, "averages")):
+        if (summary := state.anytime.summary(version)) is None:
+            continue
+        lines.append(f"{name}: {summary.words}")
+        if summary.committed:
+            lines.append(score_words(f"{name}, committed answers", summary.committed, state.accuracy.depth))
+        if summary.whole:
+            lines.append(score_words(f"{name}, full windows", summary.whole, state.accuracy.depth))
     return lines
 
 

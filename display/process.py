@@ -21,8 +21,9 @@ from display.terminal import Terminal
 from display.trace import Trace
 from display.truth import Truth, read_truth
 from wire.clock import now
+from wire.codec import decode, encode
 from wire.endpoints import endpoints
-from wire.packets import Packet, Reply, Result
+from wire.packets import Due, Packet, Reply, Result
 
 REDRAW_S = 0.2
 BEAT_S = 0.25
@@ -143,12 +144,19 @@ class Display:
     def _take(self, packet: Packet | Malformed, fetched: bool) -> None:
         if isinstance(packet, Malformed):
             self.state.malformed += 1
+        elif isinstance(packet, Due):
+            self._rehearse()
         elif isinstance(packet, Reply):
             if asked := self.client.replied(packet):
                 self.state.served(asked.key, asked.answered, packet.next_sequence)
         elif result := self.state.fold(packet, now(), fetched=fetched):
             for screen in self.screens:
                 screen.result(self.state, result)
+
+    def _rehearse(self) -> None:
+        """A result is about to come: read the latest once more, so that the caches are warm."""
+        if self.state.latest is not None:
+            decode(encode(self.state.latest))
 
     def _ask(self, at_s: float) -> None:
         """Ask for what is missing of the running segment; a former one's is no longer to be had."""

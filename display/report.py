@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ProcessError
-from display.accuracy import DEPTH, chance
+from display.accuracy import AVERAGE, DEPTH, SINGLE, chance
 from display.state import State
 
+PARTS = ("due", "sent", "skipped", "rejected", "missed", "pending")
+PART_ENDS = ("answered", "expired", "dropped", "failed", "in_flight", "lost")
+"""Of parts of windows; in the status with ``parts_`` before."""
 COUNTERS = ("due", "sent", "rejected", "missed", "pending", "answered", "expired", "dropped", "failed", "in_flight")
 
 
@@ -30,10 +33,12 @@ def report(state: State, at_s: float, snr_db: float | None = None) -> dict[str, 
     -------
     dict
         ``windows`` (counters, ``lost`` and ``doubled`` as measured here), ``latency_ms`` and ``stages_ms`` (p50, p95,
-        p99, max, n), ``accuracy`` (None, with ``accuracy_reason``, where the truth is unknown), and facts of the run.
+        p99, max, n), ``accuracy`` (None, with ``accuracy_reason``, where the truth is unknown), ``anytime`` (None where
+        windows are only answered whole), and facts of the run. What is not under ``anytime`` is of whole windows.
     """
     counters = state.counters
     status = state.status
+    latest = state.latest or state.early
     return {
         "format": "eegseek-report",
         "version": 1,
@@ -49,8 +54,9 @@ def report(state: State, at_s: float, snr_db: float | None = None) -> dict[str, 
         "stages_ms": {name: stage.table for name, stage in state.latencies.stages().items()},
         "accuracy": accuracy(state, snr_db),
         "accuracy_reason": state.truth.unknown or None,
-        "encoder": state.latest.encoder if state.latest else None,
-        "gallery": state.latest.gallery if state.latest else None,
+        "anytime": anytime(state),
+        "encoder": latest.encoder if latest else None,
+        "gallery": latest.gallery if latest else None,
         "gauges": dict(status.gauges) if status else {},
         "processes": [{"name": name, "state": words} for name, words in state.processes(at_s)],
         "segments": [key[1] for key in state.segments],
@@ -62,6 +68,26 @@ def report(state: State, at_s: float, snr_db: float | None = None) -> dict[str, 
             "given_up": sum(segment.commits.given_up for segment in state.segments.values()),
             "history": state.history,
         },
+    }
+
+
+def anytime(state: State) -> dict[str, Any] | None:
+    """Answers before the window ends; None where no window has parts.
+
+    ``parts`` are their counters, ``latency_ms`` and ``stages_ms`` their latency. ``single`` and ``average`` say of how
+    many stimuli an answer stands, what share of them was committed early (``coverage``), the mean time from onset to
+    the committed answer, and both accuracies: of the committed answers (those that never commit count at the whole
+    window) and of the whole windows.
+    """
+    counters = state.counters
+    if "parts_due" not in counters and state.early is None:
+        return None
+    versions = {"single": state.anytime.summary(SINGLE), "average": state.anytime.summary(AVERAGE)}
+    return {
+        "parts": {name: counters.get(f"parts_{name}", 0) for name in (*PARTS, *PART_ENDS)},
+        "latency_ms": state.part_latencies.total().table,
+        "stages_ms": {name: stage.table for name, stage in state.part_latencies.stages().items()},
+        **{name: summary.table if summary else None for name, summary in versions.items()},
     }
 
 

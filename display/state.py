@@ -2,61 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from display.accuracy import Accuracy
-from display.commits import Commits
+from display.anytime import Anytime
 from display.latency import Latencies
+from display.segment import Segment
 from display.truth import Truth
 from wire.packets import Key, Packet, Quality, Rejected, Result, Status
 
 SEEN_LIMIT = 1_000_000
 """Keys remembered for deduplication; the oldest go first."""
-
-
-@dataclass
-class Segment:
-    """One run of the acquisition process.
-
-    Attributes
-    ----------
-    status
-        Its latest status; None where only results have arrived.
-    shown
-        Distinct results shown.
-    commits
-        Which commit numbers have arrived.
-    asked_at
-        ``answered`` at the last `since` that was served: nothing more is to be had up to there.
-    joined
-        Whether its history has been asked for.
-    """
-
-    status: Status | None = None
-    shown: int = 0
-    commits: Commits = field(default_factory=Commits)
-    asked_at: int = -1
-    joined: bool = False
-
-    @property
-    def answered(self) -> int:
-        """Windows that acquisition says are answered."""
-        return self.status.counters.get("answered", 0) if self.status else 0
-
-    @property
-    def incomplete(self) -> bool:
-        """Whether a `since` would bring what is missing here."""
-        behind = self.answered > self.shown and self.answered > self.asked_at
-        return not self.joined or self.commits.hole or behind
-
-    @property
-    def lost(self) -> int:
-        """Windows sent that ended neither here nor as expired, dropped or failed; meaningful after the drain."""
-        if self.status is None:
-            return 0
-        count = self.status.counters.get
-        ended = count("expired", 0) + count("dropped", 0) + count("failed", 0)
-        return max(0, count("sent", 0) - ended - self.shown)
 
 
 class State:
@@ -79,9 +33,12 @@ class State:
         self.heard_s: float | None = None
         self.quality: Quality | None = None
         self.latest: Result | None = None
+        self.early: Result | None = None
         self.rejected: Rejected | None = None
         self.latencies = Latencies()
+        self.part_latencies = Latencies()
         self.accuracy = Accuracy()
+        self.anytime = Anytime()
         self.results = 0
         self.fetched = 0
         self.repeated = 0
@@ -141,15 +98,23 @@ class State:
         shown = result.model_copy(update={"stamps": result.stamps.model_copy(update={"shown": at_s})})
         segment = self.segment((result.session, result.segment))
         segment.shown += 1
+        segment.shown_parts += not result.final
         segment.commits.add(result.commit)
         self.results += 1
         self.fetched += fetched
         self.simulated = self.simulated or result.simulated
         self._time(shown)
         self._judge(shown)
-        if self.latest is None or shown.onset_s >= self.latest.onset_s:
-            self.latest = shown
+        self._keep(shown)
         return shown
+
+    def _keep(self, shown: Result) -> None:
+        """The latest whole window, and the latest part: of the newest stimulus the one that ends last."""
+        if shown.final:
+            if self.latest is None or shown.onset_s >= self.latest.onset_s:
+                self.latest = shown
+        elif self.early is None or (shown.onset_s, shown.part) >= (self.early.onset_s, self.early.part):
+            self.early = shown
 
     def _again(self, result: Result, fetched: bool) -> None:
         """A result that is here already: harmless once by each path, otherwise given out twice."""
@@ -171,19 +136,24 @@ class State:
         if committed is not None and committed < self.joined_s:
             self.history += 1
             return
-        self.latencies.add(result.stamps)
+        (self.latencies if result.final else self.part_latencies).add(result.stamps)
 
     def _judge(self, result: Result) -> None:
-        if self.truth.unknown or not result.final:
-            return
-        if self.truth.gallery and result.gallery != self.truth.gallery:
-            self.foreign += 1
-            return
-        true_id = self.truth.of.get(result.stimulus)
-        if true_id is None:
-            self.unmapped += 1
-            return
-        self.accuracy.add(result.stimulus, result.answers, true_id)
+        true_id = self._true_id(result)
+        self.anytime.add(result, true_id)
+        if result.final and true_id is not None:
+            self.accuracy.add(result.stimulus, result.answers, true_id)
+
+    def _true_id(self, result: Result) -> str | None:
+        """What was shown, where answers can be judged by it; whole windows where they cannot are counted."""
+        if self.truth.unknown:
+            return None
+        if not self.truth.judges(result.gallery):
+            self.foreign += result.final
+            return None
+        true_id = self.truth.item(result.stimulus, result.gallery)
+        self.unmapped += result.final and true_id is None
+        return true_id
 
     def true_label(self, stimulus: str) -> str | None:
         """Readable label of what was really shown, where it is known."""
@@ -197,20 +167,28 @@ class State:
 
     @property
     def counters(self) -> dict[str, int]:
-        """Counters of all segments together, with ``lost`` (exact after the drain) and ``doubled``."""
+        """Counters of all segments together, with ``lost`` (exact after the drain) and ``doubled``.
+
+        Where windows have parts also ``parts_lost``; ``doubled`` counts both.
+        """
         total: dict[str, int] = {}
         for segment in self.segments.values():
             for name, value in segment.status.counters.items() if segment.status else ():
                 total[name] = total.get(name, 0) + value
-        return {**total, "lost": self.lost, "doubled": self.doubled}
+        parts = {"parts_lost": self._lost(parts=True)} if "parts_due" in total else {}
+        return {**total, **parts, "lost": self.lost, "doubled": self.doubled}
 
     @property
     def lost(self) -> int:
         """While a segment runs: answered and published, but not here. Once it is over: sent, and never here."""
+        return self._lost(parts=False)
+
+    def _lost(self, *, parts: bool) -> int:
         lost = 0
         for key, segment in self.segments.items():
             running = key == self.current and not self.ended
-            lost += max(0, segment.answered - segment.shown) if running else segment.lost
+            over = segment.lost_parts if parts else segment.lost
+            lost += segment.behind(parts) if running else over
         return lost
 
     @property

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from display import panels
+from display.accuracy import AVERAGE, SINGLE
 from display.panels import Scores
 from display.plain import summary
 from display.state import State
@@ -24,12 +25,18 @@ MIN_WIDTH, MIN_HEIGHT = 40, 12
 def scores(state: State) -> Scores:
     """What is drawn of accuracy and latency."""
     counted = state.accuracy
+    early = {
+        "averages": state.anytime.summary(AVERAGE, RESAMPLES),
+        "single trials": state.anytime.summary(SINGLE, RESAMPLES),
+    }
     return Scores(
         latest=counted.latest(RESAMPLES),
         single=counted.single(RESAMPLES),
         by_repeats=counted.by_repeats(0),
         total=state.latencies.total(RECENT),
         stages=state.latencies.stages(RECENT),
+        anytime={name: summary for name, summary in early.items() if summary is not None},
+        parts=state.part_latencies.total(RECENT),
     )
 
 
@@ -42,7 +49,7 @@ def screen(state: State, shown: Scores, at_s: float, width: int, height: int, to
     top, bottom = panels.head(state, at_s, width), panels.counters(state, width)
     free = height - len(top) - len(bottom)
     held = max((len(answer.hits) for answer in state.latest.answers), default=1) if state.latest else top_k
-    top_k = max(1, min(top_k, held, free - 2 - 9))
+    top_k = max(1, min(top_k, held, free - 2 - (state.early is not None) - 9))
     answers = panels.answers(state, top_k, width)
     rows = free - len(answers)
     half = (width - 2) // 2

@@ -14,8 +14,14 @@ FLUSH_EVERY_S = 1.0
 
 
 def row(state: State, result: Result) -> dict[str, Any]:
-    """A result as a JSON object: its header, all answers and stamps included, and the true item where it is known."""
-    return {**result.model_dump(mode="json"), "truth": state.truth.of.get(result.stimulus)}
+    """A result as a JSON object: its header, all answers and stamps included, and the true item where it is known.
+
+    Where windows have parts, ``committed`` says for each version which answer stands for the stimulus so far.
+    """
+    told = {**result.model_dump(mode="json"), "truth": state.truth.of.get(result.stimulus)}
+    if result.part or not result.final:
+        told["committed"] = [state.anytime.told(result, version) for version in range(result.versions)]
+    return told
 
 
 class Trace:

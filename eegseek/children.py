@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,14 +29,23 @@ class Child:
         When it was last started, and last heard on the bus (None: not since it was started).
     restarts
         How often it was started again.
+    spare
+        First started once another child of its role is ready, so that it does not slow that one's start.
     """
 
     name: str
     role: Role
     argv: list[str] = field(default_factory=list)
+    spare: bool = False
     started_s: float = 0.0
     heard_s: float | None = None
     restarts: int = 0
+
+
+def may_start(child: Child, children: Iterable[Child]) -> bool:
+    """Whether a child may be started for the first time."""
+    others = (other for other in children if other.role == child.role and not other.spare)
+    return not child.spare or any(other.heard_s is not None for other in others)
 
 
 def verdict(child: Child, returncode: int | None, now_s: float, limits: RunSettings) -> tuple[Action, str]:

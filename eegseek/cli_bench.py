@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from config.errors import SettingsError
 
 app = typer.Typer(
     help="Measure latency beside a peer, prove the decoder on real recordings, and compare encoders with an ideal one.",
@@ -18,7 +20,10 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers her
 @app.command()
 def latency(
     seconds: Annotated[float, typer.Option(min=5, help="Measured time after warm-up, s.")] = 60.0,
-    peer: Annotated[str, typer.Option(help="Measure this beside us, in the same call: mne-lsl.")] = "",
+    peer: Annotated[
+        list[str], typer.Option(help="Measure this beside us, in the same call: mne-lsl, mne-lsl-tuned; repeatable.")
+    ] = [],  # noqa: B006
+    control: Annotated[bool, typer.Option(help="Measure the same processes and messages without work, too.")] = True,
     json: Json = None,
     encoder: Annotated[str, typer.Option(help="Name in the encoder registry.")] = "nice",
     gallery: Annotated[int, typer.Option(min=2, help="Items in the gallery.")] = 16_540,
@@ -35,7 +40,16 @@ def latency(
 
     sizes = Sizes(encoder=encoder, gallery=gallery, rate_hz=rate)
     run_latency(
-        LatencyOptions(seconds=seconds, sizes=sizes, chunk=chunk, rsvp_hz=rsvp, peer=peer, json=json, seed=seed)
+        LatencyOptions(
+            seconds=seconds,
+            sizes=sizes,
+            chunk=chunk,
+            rsvp_hz=rsvp,
+            peers=tuple(peer),
+            control=control,
+            json=json,
+            seed=seed,
+        )
     )
 
 
@@ -141,3 +155,168 @@ def train(
         train_speed(
             Sizes(epochs=epochs), encoder=encoder, threads=threads, device=device, json_path=json, progress=told
         )
+
+
+@app.command()
+def anytime(
+    data: Annotated[Path, typer.Option(envvar="EEGSEEK_DATA", help="Folder that holds muse and things.")],
+    json: Json = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw accuracy against time here (.svg, .png, .pdf).")] = None,
+    only: Annotated[list[str], typer.Option(help="left-right, n170 or participant-v1; may be repeated.")] = [],  # noqa: B006
+    pictures: Annotated[int, typer.Option(min=100, help="Training pictures of the participant.")] = 16_540,
+    sessions: Annotated[int, typer.Option(min=1, help="Of the participant, everything drawn anew.")] = 1,
+    network: Annotated[list[str], typer.Option(help="Beside encoding, as eegproject; may be repeated.")] = [],  # noqa: B006
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Measure accuracy against time: real headset recordings, and a simulated participant beside the ideal observer."""
+    from benchmarks.anytime import run_anytime
+    from benchmarks.anytime_options import AnytimeOptions
+
+    _reached(
+        run_anytime(
+            AnytimeOptions(
+                data,
+                studies=tuple(only),
+                pictures=pictures,
+                sessions=sessions,
+                networks=tuple(network),
+                seed=seed,
+                json=json,
+                figure=figure,
+            )
+        )
+    )
+
+
+@app.command("gallery")
+def gallery_(
+    sizes: Annotated[str, typer.Option(help="Numbers of vectors, by commas.")] = "200,16540,100000,1000000",
+    kind: Annotated[list[str], typer.Option(help="Of index; may be repeated. None: all.")] = [],  # noqa: B006
+    dim: Annotated[int, typer.Option(min=8)] = 512,
+    data: Annotated[
+        Path | None, typer.Option(envvar="EEGSEEK_DATA", help="Compare the vectors with real ones.")
+    ] = None,
+    work: Annotated[Path | None, typer.Option(help="Folder with room: 2 GiB for a million, 19 for ten.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    json: Json = None,
+) -> None:
+    """Measure recall, time, memory and build of every kind of index, at several sizes."""
+    from benchmarks.gallery import run_gallery
+    from benchmarks.gallery_options import GalleryOptions
+
+    try:
+        numbers = tuple(int(size) for size in sizes.split(","))
+    except ValueError as error:
+        raise SettingsError(f"--sizes '{sizes}' are not numbers by commas, such as 200,16540") from error
+    _reached(
+        run_gallery(
+            GalleryOptions(sizes=numbers, kinds=tuple(kind), dim=dim, data=data, work=work, seed=seed, json=json)
+        )
+    )
+
+
+@app.command()
+def edits(json: Json = None) -> None:
+    """Measure what items added and removed while serving cost: to write, to follow, to search, to fold in."""
+    from benchmarks.edits import EditsOptions, run_edits
+
+    _reached(run_edits(EditsOptions(json=json)))
+
+
+@app.command("replay-speed")
+def replay_speed(
+    seconds: Annotated[float, typer.Option(min=15, help="Length of the recording that is made.")] = 600.0,
+    encoder: Annotated[list[str], typer.Option(help="Architecture; may be repeated.")] = ["eegproject", "nice"],  # noqa: B006
+    workers: Annotated[list[int], typer.Option(min=1, help="Counts of workers; may be repeated.")] = [1, 2],  # noqa: B006
+    gallery: Annotated[int, typer.Option(min=2, help="Items in the gallery.")] = 16_540,
+    batch: Annotated[int, typer.Option(min=1, help="Windows that a worker takes at once.")] = 32,
+    check: Annotated[float, typer.Option(min=0, help="Seconds played at real time, too; 0: none.")] = 16.0,
+    json: Json = None,
+) -> None:
+    """Replay a recording shaped like THINGS-EEG2 as fast as it goes: times real time, windows and answers compared."""
+    from benchmarks.throughput import ReplayOptions, run_replay_speed
+
+    _reached(
+        run_replay_speed(
+            ReplayOptions(
+                seconds=seconds, encoders=tuple(encoder), workers=tuple(workers), gallery=gallery, batch=batch,
+                check_s=check, json=json,
+            )
+        )
+    )  # fmt: skip
+
+
+@app.command("high-rate")
+def high_rate(
+    seconds: Annotated[float, typer.Option(min=5, help="Measured time, s; 1800 for the half hour.")] = 60.0,
+    channels: Annotated[int, typer.Option(min=1, help="Of the stream.")] = 128,
+    rate: Annotated[float, typer.Option(min=250, help="Sampling rate, Hz.")] = 2000.0,
+    rsvp: Annotated[float, typer.Option(min=0.2, help="Pictures a second.")] = 10.0,
+    encoder: Annotated[str, typer.Option(help="Name in the encoder registry.")] = "nice",
+    json: Json = None,
+) -> None:
+    """Live at the top of what people use, windows overlapping tenfold: every window counted, acquisition's cores."""
+    from benchmarks.high_rate import HighRateOptions, run_high_rate
+
+    options = HighRateOptions(
+        seconds=seconds, channels=channels, rate_hz=rate, rsvp_hz=rsvp, encoder=encoder, json=json
+    )
+    _reached(run_high_rate(options))
+
+
+@app.command()
+def workers(
+    seconds: Annotated[float, typer.Option(min=1, help="Measured time of each, s.")] = 10.0,
+    gallery: Annotated[int, typer.Option(min=2, help="Items in the gallery.")] = 16_540,
+    batch: Annotated[int, typer.Option(min=1, help="Windows that a worker takes at once.")] = 32,
+    json: Json = None,
+) -> None:
+    """Rows a second through one and two real workers over ZeroMQ, and by the decoder alone."""
+    from benchmarks.workers import WorkersOptions, run_workers
+
+    _reached(run_workers(WorkersOptions(seconds=seconds, gallery=gallery, batch=batch, json=json)))
+
+
+@app.command()
+def start(
+    tries: Annotated[int, typer.Option(min=1, help="Starts with a warm file cache.")] = 5,
+    cold: Annotated[int, typer.Option(min=0, help="Starts after the libraries were put out of the file cache.")] = 1,
+    json: Json = None,
+) -> None:
+    """Time `eegseek run` from the command to the first answer, less what the signal itself takes."""
+    from benchmarks.start import StartOptions, run_start
+
+    _reached(run_start(StartOptions(tries=tries, cold=cold, json=json)))
+
+
+@app.command()
+def scale(
+    quick: Annotated[bool, typer.Option("--quick", help="Two values of each size in place of five.")] = False,
+    figure: Annotated[Path | None, typer.Option(help="Draw it into this file.")] = None,
+    json: Json = None,
+) -> None:
+    """What each stage costs as channels, rates, pictures and galleries grow, and rigs that share workers, simulated."""
+    from benchmarks.scale import ScaleOptions, run_scale
+
+    run_scale(ScaleOptions(quick=quick, figure=figure, json=json))
+
+
+@app.command("all")
+def all_(
+    only: Annotated[list[str], typer.Option(help="Name of a benchmark; may be repeated.")] = [],  # noqa: B006
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small and short: to see that all run, not for figures.")
+    ] = False,
+    data: Annotated[Path | None, typer.Option(envvar="EEGSEEK_DATA", help="Folder of genuine recordings.")] = None,
+    json: Json = None,
+) -> None:
+    """Run every benchmark, one after the other, into one file and one table of targets; status 1 if one is missed."""
+    from benchmarks.all import AllOptions, run_all
+
+    _reached(run_all(AllOptions(only=tuple(only), quick=quick, data=data, json=json)))
+
+
+def _reached(found: dict[str, Any]) -> None:
+    """Exit status 1 where a target was missed or a benchmark failed."""
+    if not found.get("reached", all(one["reached"] for one in found["targets"])):
+        raise typer.Exit(1)

@@ -12,7 +12,7 @@ from eegseek.cli_training import Config, Device, Gallery, Preset, Seed, Set, Tru
 
 PROTOCOLS = (
     "zero-shot (default), subjects, concepts, few-shot, texts, open-set, categories, post-hoc, window-end, "
-    "channels, causality or artefacts. May be repeated."
+    "anytime, channels, causality or artefacts. May be repeated."
 )
 
 
@@ -30,6 +30,9 @@ def evaluate(
     calibration: Annotated[
         list[Path], typer.Option(help="To fit post-hoc corrections on, without labels; never scored. May be repeated.")
     ] = [],  # noqa: B006
+    anytime: Annotated[
+        bool, typer.Option("--anytime", help="Score each end of a bundle trained with --parts, and its stop rule.")
+    ] = False,
     n_way: Annotated[
         str, typer.Option(help="Tell so many of the shown items apart: 200, or 2,10,200. Empty: all that were shown.")
     ] = "",
@@ -99,7 +102,9 @@ def evaluate(
         preset=preset,
         overrides=set_,
         places=Places(json, csv, report),
-        protocols=tuple(dict.fromkeys(protocol)),
+        protocols=tuple(
+            dict.fromkeys(["anytime", *(p for p in protocol if p != "zero-shot")] if anytime else protocol)
+        ),
         options=options,
         shots=numbers(shots, "--shots"),
         ends_s=tuple(end / 1000 for end in numbers(ends, "--ends")),

@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.errors import SettingsError
-from eegseek import cli_gallery_moves
+from config.index_kinds import AskedIndex
+from eegseek import cli_gallery_edit, cli_gallery_milvus, cli_gallery_moves
 
 app = typer.Typer(
     help="Build galleries of pictures, words, labels or embeddings; search, merge and migrate them.",
@@ -145,11 +146,37 @@ def train_vae(
 
 @app.command()
 def info(gallery: Folder) -> None:
-    """Show what a gallery holds: model, space, sizes, modalities, features, and a few items."""
+    """Show what a gallery holds: model, space, sizes, modalities, features, its index, and a few items."""
+    from eegseek.gallery_index_screens import index_table
     from eegseek.gallery_screens import info as drawn
     from inference.gallery import Gallery
 
-    Console().print(drawn(gallery, Gallery.load(gallery)))
+    loaded = Gallery.load(gallery)
+    Console().print(drawn(gallery, loaded), index_table(loaded))
+
+
+@app.command()
+def index(
+    gallery: Folder,
+    kind: Annotated[AskedIndex, typer.Option(help="auto chooses by size and free memory.")] = "auto",
+    recall: Annotated[
+        float, typer.Option(min=0, max=1, help="Of the ten nearest: searches take the least effort that finds as many.")
+    ] = 0.95,
+    seed: Annotated[int, typer.Option(min=0, help="Of training, and of the queries that recall is measured with.")] = 0,
+) -> None:
+    """Give a gallery its index, or change it, and measure what share of the ten nearest it finds.
+
+    An interrupted build goes on where it stopped when the same command is given again.
+
+    For example: [bold]eegseek gallery index things --kind pq[/bold]
+    """
+    from eegseek.gallery_index_screens import spec_table
+    from inference.gallery_index import index_gallery
+    from training.progress import bar
+
+    with bar() as told:
+        spec = index_gallery(gallery, kind, seed=seed, goal=recall, told=told)
+    Console().print(spec_table(spec, recall))
 
 
 @app.command()
@@ -186,6 +213,10 @@ app.command("merge")(cli_gallery_moves.merge)
 app.command("migrate")(cli_gallery_moves.migrate)
 app.command("adapt")(cli_gallery_moves.adapt)
 app.command("centre")(cli_gallery_moves.centre)
+app.command("add")(cli_gallery_edit.add)
+app.command("remove")(cli_gallery_edit.remove)
+app.command("compact")(cli_gallery_edit.compact)
+app.command("milvus")(cli_gallery_milvus.milvus)
 
 
 def _warn(pretrained: str) -> None:

@@ -1,4 +1,4 @@
-"""``eegseek gallery merge``, ``migrate`` and ``adapt``: new galleries from old ones."""
+"""``eegseek gallery merge``, ``migrate``, ``adapt`` and others: new galleries from old ones."""
 
 from __future__ import annotations
 

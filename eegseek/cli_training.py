@@ -66,6 +66,9 @@ def train(
         float, typer.Option(min=0, help="Artifact subspace reconstruction as part of the chain: cutoff in SD; 0: none.")
     ] = 0.0,
     faster: Annotated[bool, typer.Option("--faster", help="Leave out windows that FASTER finds odd.")] = False,
+    parts: Annotated[
+        str, typer.Option(help="Answer at earlier window ends too, in ms: 200,300,400. Empty: only at the end.")
+    ] = "",
     whiten: Annotated[bool, typer.Option(help="Whiten windows over channels (noise normalisation).")] = False,
     precision: Annotated[str, typer.Option(help="auto, 32, bf16 or 16; the CPU computes in float32.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of that device.")] = 1,
@@ -79,6 +82,7 @@ def train(
 
     For example: [bold]eegseek train rec1.csv rec2.csv -g two -p muse-lsl -o bundles/me[/bold]
     """
+    from eegseek.cli_evaluate import numbers
     from training.commands import train_command
 
     train_command(
@@ -115,6 +119,7 @@ def train(
         devices=devices,
         threads=threads,
         run=run,
+        parts_s=[end / 1000 for end in numbers(parts, "--parts")],
         resume=resume,
         seed=seed,
         device=device,

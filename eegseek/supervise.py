@@ -14,7 +14,7 @@ import zmq
 
 from config.errors import ProcessError, WireError
 from config.settings import Settings
-from eegseek.children import Child, verdict
+from eegseek.children import Child, may_start, verdict
 from wire.clock import now
 from wire.endpoints import endpoints
 from wire.packets import Command, Status
@@ -32,14 +32,15 @@ def session_folder(settings: Settings) -> Path:
 
 
 def table(settings: Settings, file: Path, *, headless: bool, extra: Sequence[Child] = ()) -> list[Child]:
-    """Children of a run, in the order they are started."""
+    """Children of a run, in the order they are started, the spare when a worker is ready."""
     python, config = sys.executable, ["--config", str(file)]
     workers = [
         Child(f"worker-{k + 1}", "inference", [python, "-m", "inference", *config, "--name", f"worker-{k + 1}"])
         for k in range(settings.inference.workers)
     ]
     if settings.inference.spare:
-        workers.append(Child("spare", "inference", [python, "-m", "inference", *config, "--name", "spare", "--spare"]))
+        argv = [python, "-m", "inference", *config, "--name", "spare", "--spare"]
+        workers.append(Child("spare", "inference", argv, spare=True))
     display = [python, "-m", "display", *config, *(["--headless"] if headless else [])]
     return [
         Child("acquisition", "acquisition", [python, "-m", "acquisition", *config]),
@@ -81,8 +82,7 @@ class Supervisor:
             statuses.connect(ends.results)
             statuses.subscribe(b"status")
             control.connect(ends.control)
-            for child in self.children:
-                self._start(child)
+            self._start_due()
             self._watch(statuses, control)
             self._stop_all()
         finally:
@@ -99,6 +99,12 @@ class Supervisor:
 
     def _flag(self, number: int, frame: FrameType | None) -> None:
         self._stop = True
+
+    def _start_due(self) -> None:
+        """Start what has not been started and may be."""
+        for child in self.children:
+            if child.name not in self.processes and may_start(child, self.children):
+                self._start(child)
 
     def _start(self, child: Child) -> None:
         # a display draws on this terminal; the others write to their logs, so that they do not tear the picture
@@ -120,7 +126,8 @@ class Supervisor:
             self._listen(statuses)
             while control.poll(0):  # replies to our own notices need no reading
                 control.recv_multipart()
-            for child in self.children:
+            self._start_due()
+            for child in self._started:
                 action, why = verdict(child, self.processes[child.name].poll(), now(), self.settings.run)
                 if action == "give_up":
                     self._fail(child, why)
@@ -180,9 +187,13 @@ class Supervisor:
         patient = run.stop_s + self.settings.dispatch.drain_s
         if self.processes["acquisition"].poll() is None:
             self._end(["acquisition"], patient, ask=True)
-        displays = [c.name for c in self.children if c.role == "display"]
+        displays = [c.name for c in self._started if c.role == "display"]
         self._end(displays, run.stop_s, ask=bool(self.failed))
-        self._end([c.name for c in self.children if c.role in ("inference", "source")], run.stop_s, ask=True)
+        self._end([c.name for c in self._started if c.role in ("inference", "source")], run.stop_s, ask=True)
+
+    @property
+    def _started(self) -> list[Child]:
+        return [child for child in self.children if child.name in self.processes]
 
     def _end(self, names: Sequence[str], limit_s: float, *, ask: bool) -> None:
         if ask:

@@ -24,7 +24,9 @@ def main(argv: list[str] | None = None) -> int:
     from config.errors import EegseekError
     from config.load import load_settings
     from inference.process import StopFlag, run
+    from wire import tuning
 
+    tuning.keep_memory()
     stop = StopFlag()
     stop.install()
     try:

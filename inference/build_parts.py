@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from config.bundles import Item
 from config.errors import BundleError, SettingsError
+from inference.build_resume import embedded
 from inference.clip_features import Wanted
 from inference.inputs import Told, check_pictures, find_pictures, silent
 from inference.text import TEMPLATE, Word, check_templates, prompts_of
@@ -157,9 +158,9 @@ def of_pictures(folder: Path, choice: Choice, keep: Path, clip: Clip | None = No
         from inference import image_vae
 
         vae = image_vae.load(choice.weights, choice.device)
-        return Made(items, vae.embed(paths, progress=told), vae.space, vae.model, pictures)
+        return Made(items, embedded(vae.embed, paths, folder, keep, vae.space, told), vae.space, vae.model, pictures)
     module = importlib.import_module(PICTURE_MODELS[choice.model])
-    vectors = np.asarray(module.embed(paths, progress=told), dtype=np.float32)
+    vectors = embedded(module.embed, paths, folder, keep, module.SPACE, told)
     return Made(items, vectors, module.SPACE, choice.model, pictures)
 
 

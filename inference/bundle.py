@@ -19,11 +19,32 @@ from config import bundles
 from config.bundles import AdapterSpec, EncoderSpec, NoveltySpec
 from config.errors import BundleError
 from inference.encoders import registry
-from inference.encoders.base import Encoder, Vectors, Windows, aligned, unit_norm
+from inference.encoders.base import Anticipating, Encoder, Vectors, Windows, aligned, unit_norm
+from inference.encoders.staged import Staged
 from inference.novelty import Fitted
 
 BATCH = 256
 """Windows embedded at once when many are given, so that memory stays bounded."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What an encoder has done of windows before their last samples have come.
+
+    Attributes
+    ----------
+    known
+        (n, channels, times), µV: the samples that it was done on.
+    state
+        What the encoder goes on from.
+    """
+
+    known: NDArray[np.float32]
+    state: Any
+
+    def of(self, windows: NDArray[Any]) -> bool:
+        """Whether these are the first samples of the windows."""
+        return np.array_equal(windows[:, :, : self.known.shape[2]], self.known)
 
 
 @dataclass(frozen=True)
@@ -52,13 +73,39 @@ class LoadedEncoder:
         """(channels, times) of a window."""
         return len(self.spec.channels), self.spec.window.n_times
 
-    def encode(self, windows: NDArray[Any]) -> Vectors:
+    @cached_property
+    def times(self) -> tuple[int, ...]:
+        """Samples that a window may hold, rising: those of the earlier ends, then of the whole window."""
+        return *self.spec.window.part_times, self.spec.window.n_times
+
+    def begin(self, known: NDArray[np.float32]) -> Begun | None:
+        """Do what can be done before the last samples of windows have come; None where that is nothing.
+
+        Parameters
+        ----------
+        known
+            (n, channels, times), µV: the first samples of whole windows.
+        """
+        encoder = self.encoder
+        needs = encoder.known if isinstance(encoder, Anticipating) else 0
+        if not isinstance(encoder, Anticipating) or not needs:
+            return None
+        if known.ndim != 3 or known.shape[1] != self.shape[0] or known.shape[2] < needs:
+            return None
+        first = known[:, :, :needs]
+        return Begun(first, encoder.begin(self._normalised(first)))
+
+    def encode(self, windows: NDArray[Any], begun: Begun | None = None) -> Vectors:
         """Embeddings of windows, normalisation included.
 
         Parameters
         ----------
         windows
-            (n, channels, times), µV, as the chain cut them.
+            (n, channels, times), µV, as the chain cut them: whole, or what is known of them at one of the earlier ends
+            (``window.part_times``). Networks get zeros for what is missing, after the normalisation.
+        begun
+            What `begin` gave for the first samples of these very windows: it is not done again, and the embeddings are
+            the same, bit for bit. Anything else is let go.
 
         Returns
         -------
@@ -69,25 +116,41 @@ class LoadedEncoder:
         BundleError
             The windows have another shape than the encoder's.
         """
-        if windows.ndim != 3 or windows.shape[1:] != self.shape:
-            raise BundleError(f"windows {windows.shape} do not fit the encoder, which takes (n, *{self.shape})")
+        if windows.ndim != 3 or windows.shape[1] != self.shape[0] or windows.shape[2] not in self.times:
+            parts = self.times[:-1]
+            also = f", or {', '.join(map(str, parts))} samples of an earlier end" if parts else ""
+            raise BundleError(f"windows {windows.shape} do not fit the encoder, which takes (n, *{self.shape}){also}")
         if not len(windows):
             return np.empty((0, self.spec.dim), dtype=np.float32)
-        pieces = [self.encoder.embed(self._normalised(windows[k : k + BATCH])) for k in range(0, len(windows), BATCH)]
+        pieces = [self._embed(windows[k : k + BATCH], begun) for k in range(0, len(windows), BATCH)]
         return unit_norm(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
 
+    def _embed(self, windows: NDArray[Any], begun: Begun | None) -> Vectors:
+        if begun is None or not begun.of(windows):
+            begun = self.begin(windows)
+        if begun is not None and isinstance(self.encoder, Anticipating):
+            return self.encoder.finish(begun.state, self._normalised(windows))
+        return self.encoder.embed(self._normalised(windows))
+
     def _normalised(self, windows: NDArray[Any]) -> Windows:
-        """In a buffer of known alignment (see `aligned`)."""
-        out = aligned(windows.shape)
+        """In a buffer of known alignment (see `aligned`), filled up with zeros where the encoder is a network."""
+        n, channels, times = windows.shape
+        out = aligned((n, channels, self.times[-1] if self._padded else times))
+        known = out[:, :, :times]
+        out[:, :, times:] = 0
         if self._scaling is None:
-            out[...] = windows
+            known[...] = windows
             return out
         mean, scale = self._scaling
-        np.subtract(windows, mean, out=out)
-        np.divide(out, scale, out=out)
+        np.subtract(windows, mean, out=known)
+        np.divide(known, scale, out=known)
         if self._whitening is not None:
-            out[...] = self._whitening @ out
+            known[...] = self._whitening @ known
         return out
+
+    @cached_property
+    def _padded(self) -> bool:
+        return registry.is_network(self.spec.architecture)
 
     @cached_property
     def _scaling(self) -> tuple[Windows, Windows] | None:
@@ -120,7 +183,7 @@ class Adapted:
     arrays: Mapping[str, NDArray[Any]]
 
 
-def load_encoder(folder: Path | str, device: str = "auto") -> LoadedEncoder:
+def load_encoder(folder: Path | str, device: str = "auto", weights: str = "auto") -> LoadedEncoder:
     """Encoder of a bundle folder; hashes, names and shapes are checked before anything runs.
 
     Parameters
@@ -129,6 +192,8 @@ def load_encoder(folder: Path | str, device: str = "auto") -> LoadedEncoder:
         Holds ``encoder.json`` and ``model.safetensors``.
     device
         ``auto`` (CUDA if there, else CPU), ``cpu`` or ``cuda``. ``riemann`` runs on the CPU.
+    weights
+        ``auto``, ``float32`` or ``bfloat16``: see `inference.encoders.lean`.
 
     Raises
     ------
@@ -139,7 +204,7 @@ def load_encoder(folder: Path | str, device: str = "auto") -> LoadedEncoder:
     spec = bundles.read_encoder_spec(folder)
     arrays = bundles.read_arrays(folder / bundles.ENCODER_WEIGHTS)
     try:
-        encoder, device = _restore(spec, arrays, device)
+        encoder, device = _restore(spec, arrays, device, weights)
     except BundleError as error:
         raise BundleError(f"encoder bundle '{folder}': {error}") from error
     return LoadedEncoder(spec, bundles.fingerprint(spec), device, encoder)
@@ -254,7 +319,7 @@ def _swap(new: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str) -> tuple[Encoder, str]:
+def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str, weights: str) -> tuple[Encoder, str]:
     if not registry.is_network(spec.architecture):
         return _restore_closed_form(spec, arrays), "cpu"
     from inference.encoders import network
@@ -270,7 +335,7 @@ def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str) ->
         restoring=True,
     )
     network.load_weights(net, arrays, f"'{spec.architecture}'")
-    return network.Network(net, device), device
+    return network.Network(net, device, weights), device
 
 
 def _restore_closed_form(spec: EncoderSpec, arrays: dict[str, NDArray[Any]]) -> Encoder:
@@ -280,6 +345,12 @@ def _restore_closed_form(spec: EncoderSpec, arrays: dict[str, NDArray[Any]]) -> 
         raise BundleError(
             f"the weights of '{spec.architecture}' are for (channels, times, dim) {model.shape}, encoder.json says "
             f"{wanted}; train the encoder again"
+        )
+    stages = model.times if isinstance(model, Staged) else (model.shape[1],)
+    if not set(spec.window.part_times) <= set(stages):
+        raise BundleError(
+            f"encoder.json says windows of {', '.join(map(str, spec.window.part_times))} samples are answered too, the "
+            f"weights of '{spec.architecture}' are for {', '.join(map(str, stages))}; train the encoder again"
         )
     encoder: Encoder = model
     return encoder

@@ -1,4 +1,4 @@
-"""Gallery bundles: items and their embeddings, written in one step, searched exactly."""
+"""Gallery bundles: items and their embeddings, written in one step, searched by the index that suits them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,41 @@ from numpy.typing import NDArray
 from config import bundles
 from config.bundles import EncoderSpec, FeatureSet, GallerySpec, Item
 from config.errors import BundleError
+from config.index_spec import IndexSpec, read_index_spec
+from config.items_table import ids_of, read_items_table
 from inference.bundle import replacing
 from inference.encoders.base import Vectors, unit_norm
-from inference.index import ExactIndex, Rows
+from inference.gallery_index import vectors_of
+from inference.index import Index, Rows
+from inference.indexes.choose import serve, without_build
+from inference.indexes.kinds import kind
 
 NOTES_JSON = "notes.json"
 """Beside ``gallery.json``, where there is something to tell: how the gallery came about, with its figures."""
 Features = Mapping[str, tuple[Sequence[str], NDArray[Any]]]
 """Feature sets by name: names of the variants, and (n_items, variants, dim)."""
+
+
+@dataclass(frozen=True)
+class IndexChoice:
+    """How a gallery is searched.
+
+    Attributes
+    ----------
+    asked
+        A kind of index, or ``auto``.
+    built, folder
+        The index that the bundle was given, and where it stands.
+    """
+
+    asked: str = "auto"
+    built: IndexSpec | None = None
+    folder: Path | None = None
+
+    def mapped(self, n: int) -> bool | None:
+        """Whether the vectors may stay in their file; None: if they are large."""
+        name = self.asked if self.asked != "auto" else self.built.kind if self.built else without_build(n)
+        return None if kind(name).vectors == "memory" else True
 
 
 class Gallery:
@@ -36,19 +64,37 @@ class Gallery:
     items
         In the order of the vectors.
     vectors
-        (n, dim) float32, unit norm.
+        (n, dim) float32, unit norm; in memory or mapped from the bundle.
+    choice
+        How it is searched; None: by size.
     """
 
-    def __init__(self, spec: GallerySpec, items: tuple[Item, ...], vectors: Vectors) -> None:
+    def __init__(
+        self, spec: GallerySpec, items: Sequence[Item], vectors: Vectors, choice: IndexChoice | None = None
+    ) -> None:
         self.spec = spec
         self.items = items
         self.vectors = vectors
+        self.choice = choice or IndexChoice()
         self.fingerprint = bundles.fingerprint(spec)
-        self.row_of = {item.id: row for row, item in enumerate(items)}
 
     @classmethod
-    def load(cls, folder: Path | str) -> Gallery:
-        """Gallery of a bundle folder, hashes, sizes and paths checked.
+    def load(cls, folder: Path | str, index: str = "auto") -> Gallery:
+        """Gallery of a bundle folder as `of_bundle` reads it, with the edits of its log (`inference.gallery_edit`)."""
+        from inference.gallery_edit import load
+
+        return load(folder, index)
+
+    @classmethod
+    def of_bundle(cls, folder: Path | str, index: str = "auto") -> Gallery:
+        """Gallery of a bundle folder as it was written, hashes, sizes and paths checked.
+
+        Parameters
+        ----------
+        folder
+            The bundle.
+        index
+            Kind that it is searched with; ``auto``: the one that it was given, else by size.
 
         Raises
         ------
@@ -57,16 +103,22 @@ class Gallery:
         """
         folder = Path(folder)
         spec = bundles.read_gallery_spec(folder)
-        items = bundles.read_items(folder, spec)
-        return cls(spec, items, unit_norm(bundles.read_vectors(folder, spec)))
+        items = read_items_table(folder, spec)
+        choice = IndexChoice(index, read_index_spec(folder, spec.vectors_sha256), folder)
+        return cls(spec, items, vectors_of(folder, spec, mapped=choice.mapped(spec.n_items)), choice)
 
     def __len__(self) -> int:
         return len(self.items)
 
     @cached_property
-    def index(self) -> ExactIndex:
+    def row_of(self) -> dict[str, int]:
+        """Row of each item, by id; made when it is first asked for."""
+        return {name: row for row, name in enumerate(ids_of(self.items))}
+
+    @cached_property
+    def index(self) -> Index:
         """Made at the first search."""
-        return ExactIndex(self.vectors)
+        return serve(self.vectors, self.choice.asked, self.choice.built, self.choice.folder)
 
     def search(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
         """The ``k`` nearest items of each query, best first, equal ones by row.

@@ -1,8 +1,8 @@
-"""Nearest neighbours by inner product: exact, FAISS."""
+"""Nearest neighbours by inner product: what every index is, and the exact one. Other kinds: `inference.indexes`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +10,11 @@ from numpy.typing import NDArray
 from inference.encoders.base import Vectors, aligned_copy
 
 Rows = NDArray[np.int64]
+"""Row numbers of vectors."""
 
 
-class ExactIndex:
-    """FAISS ``IndexFlatIP`` over unit vectors: every vector is compared.
-
-    Parameters
-    ----------
-    vectors
-        (n, dim) float32, unit norm.
-    """
-
-    def __init__(self, vectors: Vectors) -> None:
-        # imported here, so that reading a gallery costs nothing until it is searched
-        import faiss
-
-        self._index: Any = faiss.IndexFlatIP(vectors.shape[1])
-        self._index.add(aligned_copy(vectors))
+class Index(Protocol):
+    """Vectors of unit norm, numbered by row in the order in which they were given."""
 
     def search(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
         """The ``k`` nearest of each query, best first, equal ones by row.
@@ -34,17 +22,94 @@ class ExactIndex:
         Parameters
         ----------
         queries
-            (m, dim) float32.
+            (m, dim) float32, unit norm.
         k
             At most the number of vectors.
 
         Returns
         -------
-        Cosines (m, k) float32 and rows (m, k) int64.
+        Cosines (m, k) float32 and rows (m, k) int64, each row once. The answer to a query does not depend on those
+        beside it.
         """
-        cosines, rows = self._index.search(aligned_copy(queries), k)
-        order = np.lexsort((rows, -cosines), axis=-1)
-        return np.take_along_axis(cosines, order, axis=-1), np.take_along_axis(rows, order, axis=-1)
+        ...
+
+    def __len__(self) -> int:
+        """How many vectors can be found."""
+        ...
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of memory that searching needs, without pages that are mapped from a file."""
+        ...
+
+
+class Editable(Index, Protocol):
+    """An index that changes while it serves. Row numbers never change: those of removed vectors are not used again."""
+
+    def add(self, vectors: Vectors) -> None:
+        """Vectors (n, dim) float32 of unit norm get the next ``n`` row numbers, and are found from now on."""
+        ...
+
+    def remove(self, rows: Rows) -> None:
+        """Rows (n,) int64 are not found from now on."""
+        ...
+
+
+class ExactIndex:
+    """Every vector is compared, in float32, by FAISS.
+
+    Parameters
+    ----------
+    vectors
+        (n, dim) float32, unit norm; kept, not copied, where they are contiguous. May be mapped from a file.
+    """
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors if fits(vectors) else aligned_copy(vectors)
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of the vectors; 0 where they are mapped from a file."""
+        return 0 if mapped(self._vectors) else self._vectors.nbytes
+
+    def search(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+        """See `Index.search`."""
+        # imported here, so that reading a gallery costs nothing until it is searched
+        import faiss
+
+        cosines, rows = faiss.knn(aligned_copy(queries), self._vectors, k, faiss.METRIC_INNER_PRODUCT)
+        return ranked(cosines, rows, k)
+
+
+def ranked(cosines: Vectors, rows: Rows, k: int) -> tuple[Vectors, Rows]:
+    """The ``k`` best of candidates (m, n), best first, equal ones by row."""
+    order = np.lexsort((rows, -cosines), axis=-1)[:, :k]
+    return np.take_along_axis(cosines, order, axis=-1), np.take_along_axis(rows, order, axis=-1)
+
+
+def fits(vectors: Vectors) -> bool:
+    """Whether an array can be searched where it stands. FAISS gives the same bits whatever the alignment (tested)."""
+    return vectors.dtype == np.float32 and vectors.flags.c_contiguous and vectors.flags.aligned
+
+
+def mapped(array: NDArray[np.generic]) -> bool:
+    """Whether an array, or what it is a view of, is mapped from a file."""
+    part: object = array
+    while isinstance(part, np.ndarray):
+        if isinstance(part, np.memmap):
+            return True
+        part = part.base
+    return False
+
+
+def library() -> Any:
+    """FAISS, without its stubs, which lack much; imported here, so that reading a gallery costs nothing."""
+    import faiss
+
+    return faiss
 
 
 def limit_threads() -> None:

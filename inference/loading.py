@@ -13,7 +13,8 @@ from config.settings import InferenceSettings
 from inference import index, novelty
 from inference.bundle import load_encoder
 from inference.encoders import registry
-from inference.gallery import Gallery, check_fit
+from inference.gallery import check_fit
+from inference.gallery_edit import serving
 from inference.worker import Decoder, Rules
 from wire.clock import now
 
@@ -34,10 +35,10 @@ def load_decoder(settings: InferenceSettings, worker: str) -> Decoder:
                 f"setting 'inference.{name}' is empty; give a bundle with --set inference.{name}=FOLDER"
             )
     rules = Rules(worker, settings.mode, settings.top_k, settings.batch, settings.withhold_below)
-    gallery = Gallery.load(settings.gallery)
+    gallery = serving(settings.gallery, settings.index)
     # before torch is imported, which takes seconds
     check_fit(read_encoder_spec(Path(settings.encoder)), gallery.spec)
-    encoder = load_encoder(settings.encoder, settings.device)
+    encoder = load_encoder(settings.encoder, settings.device, settings.weights)
     if registry.is_network(encoder.spec.architecture):
         from inference.encoders import network
 

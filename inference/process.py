@@ -14,16 +14,20 @@ import zmq
 
 from config.errors import EegseekError
 from config.settings import InferenceSettings, Settings
-from inference.due import WarmUps
+from inference.following import Follower, fold
 from inference.link import Link
 from inference.loading import load_decoder, replacement, versions
-from inference.worker import Decoder, Taken
-from wire import sockets
+from inference.worker import BEGUN, Decoder, Taken
+from wire import sockets, tuning
 from wire.clock import now
+from wire.due import WarmUps
 from wire.endpoints import endpoints
-from wire.packets import Due, Failure, Heartbeat, Hello, Load, Packet, Ready, Stop, Window
+from wire.packets import Draft, Due, Failure, Heartbeat, Hello, Load, Packet, Ready, Stop, Window
 
 log = logging.getLogger("inference")
+TIDY_S = 1.0
+MARGIN_S = -0.0005
+"""A warm-up ends so long before the samples arrive; they take more than a millisecond to become a window here."""
 FAREWELL_S = 1.0
 """How long a leaving worker tries to hand over its last results."""
 
@@ -107,31 +111,48 @@ class Worker:
         self.link = link
         self.decoder = decoder
         self.loader = loader
-        self.warm_ups = WarmUps(0.0)
+        self.warm_ups = WarmUps(0.0, MARGIN_S)
         self.waiting: deque[Taken] = deque()
+        self.drafts: deque[Draft] = deque(maxlen=BEGUN)
         self.loads: deque[Load] = deque()
         self.loading: tuple[InferenceSettings, Future[Decoder]] | None = None
+        self.follower = Follower()
         self.last_reason = ""
+        self._tidied_s = float("-inf")
 
     def work(self) -> None:
         """Answer windows until told to stop, then finish what is here."""
         self._enter_service()
+        tuning.hold_collector()
         while not self.stop.set:
             self._step()
         self._leave()
 
     def _step(self) -> None:
         """Take in what came, do the most urgent thing, send what is due."""
-        if not self.waiting:
+        if not self.waiting and not self.drafts:
             self.link.socket.poll(self._poll_ms(now()))
         self._take_in()
         if self.waiting:
             self._answer()
+            self.link.tend(now())
+            self._tidy()
+        elif self.drafts:
+            self.decoder.begin(self.drafts.popleft())
+            self.link.counters["drafts"] += 1
         elif self.warm_ups.take(now()):
             self.warm_ups.took(self.decoder.warm())
             self.link.counters["warm_ups"] += 1
+            # the way back is to be warm, too
+            self.link.beat(now())
         self._change_bundles()
         self.link.tend(now())
+
+    def _tidy(self) -> None:
+        """Collect garbage right after an answer, once in a while: then nobody waits."""
+        if not self.waiting and now() - self._tidied_s >= TIDY_S:
+            tuning.collect()
+            self._tidied_s = now()
 
     def _poll_ms(self, at: float) -> int:
         waits = [self.link.wait_s(at), self.warm_ups.wait_s(at)]
@@ -147,6 +168,8 @@ class Worker:
             case Window():
                 self.waiting.append(Taken(packet, at))
                 self.link.counters["windows"] += 1
+            case Draft():
+                self.drafts.append(packet)
             case Due():
                 self.warm_ups.add(packet.due_s)
             case Hello():
@@ -173,18 +196,30 @@ class Worker:
             self.link.post(packet)
 
     def _change_bundles(self) -> None:
-        """One Load after the other, in a thread."""
+        """One Load after the other, in a thread; where there is none, edits of the gallery that nobody told of."""
         if self.loading is not None and self.loading[1].done():
             settings, future = self.loading
             self.loading = None
             self._adopt(settings, future)
-        if self.loading is None and self.loads:
-            load = self.loads.popleft()
-            update = {key: value for key, value in load.model_dump().items() if value}
-            wanted = self.settings.model_copy(update=update)
-            self.loading = wanted, self.loader.submit(replacement, wanted, self.decoder)
+        if self.loading is not None:
+            return
+        if self.loads:
+            self._load(self.loads.popleft())
+        elif self.follower.changed(self.settings.gallery, now()):
+            self.loading = self.settings, self.loader.submit(self.follower.follow, self.decoder, self.settings.gallery)
+
+    def _load(self, load: Load) -> None:
+        if load.version:
+            if load.version != self.decoder.gallery.fingerprint:
+                job = self.loader.submit(self.follower.follow, self.decoder, self.settings.gallery, load.gallery)
+                self.loading = self.settings, job
+            return
+        update = {key: value for key, value in load.model_dump().items() if value}
+        wanted = self.settings.model_copy(update=update)
+        self.loading = wanted, self.loader.submit(replacement, wanted, self.decoder)
 
     def _adopt(self, settings: InferenceSettings, future: Future[Decoder]) -> None:
+        before = self.decoder
         try:
             self.decoder = future.result()
         except EegseekError as error:
@@ -193,14 +228,24 @@ class Worker:
             self.link.state = "degraded"
             self.link.beat(now())
             return
+        if self.decoder is before:
+            return
         self.settings = settings
-        self.link.counters["loads"] += 1
         self.link.state = "connected"
-        self._enter_service()
+        if self.decoder.encoder is not before.encoder:
+            self.link.counters["loads"] += 1
+            self._enter_service()
+        elif self.decoder.gallery.fingerprint != before.gallery.fingerprint:
+            self.link.counters["edits"] += 1
+            self._announce()
+            self.loading = settings, self.loader.submit(fold, self.decoder)
 
     def _enter_service(self) -> None:
         # hot here; after a pause it takes about twice as long
-        self.warm_ups = WarmUps(2 * self.decoder.warm())
+        self.warm_ups = WarmUps(2 * self.decoder.warm(), MARGIN_S)
+        self._announce()
+
+    def _announce(self) -> None:
         encoder = self.decoder.encoder
         self.link.announce(
             Ready(
@@ -211,6 +256,7 @@ class Worker:
                 credit=self.decoder.credit,
                 spare=self.spare,
                 device=encoder.device,
+                drafts=self.decoder.drafts,
                 versions=versions(),
             )
         )

@@ -84,6 +84,34 @@ def temperature(
     return _of_size([c for c in fitted if c.repeats == count], gallery_size), bool(lower)
 
 
+def commit_above(
+    calibration: Sequence[Calibration], repeats: int, gallery_size: int | None, window_end_s: float
+) -> float | None:
+    """Probability of the best item from which on an earlier window's answer is committed; None: never.
+
+    Parameters
+    ----------
+    calibration
+        Of the encoder bundle.
+    repeats
+        Trials behind the answer; the nearest lower count that was fitted counts.
+    gallery_size
+        Items searched; of the two nearest sizes that were fitted the stricter threshold counts. None: the largest.
+    window_end_s
+        End of the window, seconds after the onset; the nearest that was fitted counts.
+    """
+    fitted = [c for c in _of_window(calibration, window_end_s) if c.repeats <= repeats and c.window_end_s is not None]
+    count = max((c.repeats for c in fitted), default=0)
+    by_size = {c.gallery_size: c.commit_above for c in fitted if c.repeats == count}
+    if not by_size:
+        return None
+    wanted = max(by_size) if gallery_size is None else min(max(gallery_size, min(by_size)), max(by_size))
+    beside = {max(n for n in by_size if n <= wanted), min(n for n in by_size if n >= wanted)}
+    thresholds = [by_size[n] for n in beside]
+    known = [one for one in thresholds if one is not None]
+    return max(known) if len(known) == len(thresholds) else None
+
+
 def _of_window(calibration: Sequence[Calibration], end_s: float | None) -> list[Calibration]:
     """Those of the nearest window end; of the encoder's own where none is asked for, or none other is there."""
     ends = {c.window_end_s for c in calibration}

@@ -5,23 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isclose
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference import relevance, score
-from inference.bundle import LoadedEncoder
+from inference.bundle import Begun, LoadedEncoder
 from inference.encoders.base import Vectors, Windows
 from inference.gallery import Gallery, check_fit
 from inference.index import Rows
 from inference.novelty import UNUSUAL, Novelty
-from wire.packets import Answer, Failure, Hit, Result, Window
+from wire.codec import Frame, decode, encode
+from wire.packets import Answer, Draft, Failure, Hit, Key, Result, Window
 
 NOT_CAUSAL = "not-causal"
 """Flag of answers by an encoder that was trained on EEG filtered without causality."""
-CREDIT_EXACT = 2
-"""Windows that a worker in exact mode holds: one at work and one waiting, so that it never idles."""
+AT_HAND = 2
+"""Batches (in exact mode: windows) that a worker holds: one at work and one waiting, so that it never idles."""
+NOISE = Key("", 0, 0, 0)
+BEGUN = 16
+"""Windows that may be begun and not yet here."""
 WARM_UP = 8
 """Rounds before READY; the first take several times as long as the rest."""
 BUSY_S = 0.15
@@ -46,7 +51,7 @@ class Rules:
         Windows taken at once in throughput mode.
     withhold_below
         Answers that are right with a lower probability than this are withheld: by the bundle's relevance filter, else
-        by the probability of the best item.
+        by the probability of the best item. (Of a part always by the latter: the filter is fitted on whole windows.)
     """
 
     worker: str
@@ -54,6 +59,23 @@ class Rules:
     top_k: int = 10
     batch: int = 16
     withhold_below: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How answers with so many trials behind them, at one window end, are scored.
+
+    Attributes
+    ----------
+    temperature, fitted
+        Of the softmax, and whether it was fitted for them.
+    commit_above
+        Probability of the best item from which a part's answer is committed; None: never, and for whole windows.
+    """
+
+    temperature: float
+    fitted: bool
+    commit_above: float | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +98,7 @@ class Decoder:
     clock
         Gives seconds on acquisition's clock, for the stage stamps.
     novelty
-        Of the encoder bundle: single trials unlike its training data get the flag ``UNUSUAL``.
+        Of the encoder bundle: whole single trials unlike its training data get the flag ``UNUSUAL``.
 
     Raises
     ------
@@ -98,33 +120,88 @@ class Decoder:
         self.rules = rules
         self.clock = clock
         self.novelty = novelty
-        self._temperatures: dict[tuple[int, int], tuple[float, bool]] = {}
+        self._rules: dict[tuple[int, int, int], _Rule] = {}
+        self._noises: dict[int, list[Frame]] = {}
+        self._begun: dict[Key, Begun] = {}
+        self._noise_begun: Begun | None = None
         self.limit = 1 if rules.mode == "exact" else rules.batch
         """Windows decoded at once; `warm_up` lowers it where a batch would take too long."""
 
     @property
+    def drafts(self) -> bool:
+        """Whether the first samples of a window are of use here."""
+        return self.rules.mode == "exact" and self._noise_begun is not None
+
+    @property
     def credit(self) -> int:
         """Windows that the dispatcher may have outstanding here."""
-        return CREDIT_EXACT if self.rules.mode == "exact" else self.rules.batch
+        return AT_HAND * (1 if self.rules.mode == "exact" else self.rules.batch)
 
-    def warm(self, windows: int = 1) -> float:
-        """Embed and search noise at the real shapes once; seconds taken."""
+    def warm(self, windows: int = 1, part: int | None = None) -> float:
+        """Answer noise of the real shapes once, of whole windows or of a part, from frames to frames; seconds taken."""
+        frames = self._noise(len(self.encoder.times) - 1 if part is None else part)
         began = time.perf_counter()
-        channels, times = self.encoder.shape
-        noise = np.random.default_rng(0).standard_normal((2 * windows, channels, times), dtype=np.float32)
-        vectors, *_ = self._decode(noise)
-        if self.novelty:
-            self.novelty.unusual(noise[0], vectors[0])
+        if windows == 1 and part is None and self._noise_begun is not None:
+            # as live, where it has been begun by the time that the window is here
+            self._keep(NOISE._replace(part=len(self.encoder.times) - 1), self._noise_begun)
+        made = (decode(frames) for _ in range(windows))
+        for packet in self.answer([Taken(window, self.clock()) for window in made if isinstance(window, Window)]):
+            encode(packet)
         return time.perf_counter() - began
+
+    def _noise(self, part: int) -> list[Frame]:
+        """Frames of a window of noise; made once, since making it takes as long as decoding it."""
+        if part not in self._noises:
+            spec, times = self.encoder.spec, self.encoder.times[part]
+            shape = (2, len(spec.channels), times)
+            window = Window(
+                **NOISE._replace(part=part)._asdict(),
+                final=part == len(spec.window.parts_s),
+                stimulus="",
+                onset_s=0.0,
+                sampling_rate_hz=spec.window.rate_hz,
+                first_sample_offset_s=spec.window.start_s,
+                channels=spec.channels,
+                versions=2,
+                times=times,
+                repeats=2,
+                data=np.random.default_rng(0).standard_normal(shape, dtype=np.float32),
+            )
+            self._noises[part] = encode(window)
+        return self._noises[part]
 
     def warm_up(self) -> None:
         """Rounds of `warm`, until the first window will find everything in place."""
+        self.warm()
+        noise = decode(self._noise(len(self.encoder.times) - 1))
+        if isinstance(noise, Window):
+            self._noise_begun = self.encoder.begin(noise.data)
         for _ in range(WARM_UP):
             self.warm()
+        # what they share with whole windows is hot by now
+        for part in range(len(self.encoder.times) - 1):
+            self.warm(part=part)
         if self.limit > 1:
             self.warm(self.limit)
             took = self.warm(self.limit)
             self.limit = max(1, min(self.limit, int(self.limit * BUSY_S / took)))
+
+    def begin(self, draft: Draft) -> None:
+        """Begin with the first samples of a window that will follow; what does not fit is let go."""
+        spec = self.encoder.spec
+        if draft.channels != spec.channels or not np.isfinite(draft.data).all():
+            return
+        try:
+            begun = self.encoder.begin(draft.data)
+        except DECODER_ERRORS:
+            return  # the window itself will bring it to light
+        if begun is not None:
+            self._keep(draft.key, begun)
+
+    def _keep(self, key: Key, begun: Begun) -> None:
+        self._begun[key] = begun
+        if len(self._begun) > BEGUN:
+            del self._begun[next(iter(self._begun))]
 
     def answer(self, taken: Sequence[Taken]) -> list[Result | Failure]:
         """Result of each window, or a Failure where it cannot be decoded.
@@ -137,17 +214,17 @@ class Decoder:
         faults = [(t, self._fault(t.window)) for t in taken]
         out: list[Result | Failure] = [self._failure(t.window, fault) for t, fault in faults if fault]
         good = [t for t, fault in faults if not fault]
-        batches = [[t] for t in good] if self.rules.mode == "exact" else [good]
+        batches = [[t] for t in good] if self.rules.mode == "exact" else _of_one_length(good)
         for batch in batches:
-            if batch:
-                out += self._answer(batch)
+            out += self._answer(batch)
         return out
 
     def _answer(self, batch: list[Taken]) -> list[Result | Failure]:
         # arrays and nothing else go in: what was shown stays outside
-        windows = np.concatenate([t.window.data for t in batch])
+        windows = batch[0].window.data if len(batch) == 1 else np.concatenate([t.window.data for t in batch])
         try:
-            vectors, cosines, rows, embedded, searched = self._decode(windows)
+            begun = self._begun.pop(batch[0].window.key, None) if len(batch) == 1 else None
+            vectors, cosines, rows, embedded, searched = self._decode(windows, begun)
         except DECODER_ERRORS as error:
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
             return [self._failure(t.window, reason) for t in batch]
@@ -162,9 +239,9 @@ class Decoder:
                 out.append(self._failure(t.window, "the embedding is not finite"))
         return out
 
-    def _decode(self, windows: Windows) -> tuple[Vectors, Vectors, Rows, float, float]:
+    def _decode(self, windows: Windows, begun: Begun | None) -> tuple[Vectors, Vectors, Rows, float, float]:
         """Embeddings, cosines, rows, and when embedding and search ended."""
-        vectors = self.encoder.encode(windows)
+        vectors = self.encoder.encode(windows, begun)
         embedded = self.clock()
         cosines, rows = self.gallery.search(vectors, score.DEPTH)
         return vectors, cosines, rows, embedded, self.clock()
@@ -175,21 +252,22 @@ class Decoder:
         window, spec = taken.window, self.encoder.spec
         # version 0 is the single trial, the others are averages of `repeats`
         repeats = [1] + [window.repeats] * (window.versions - 1)
-        temperatures = [self._temperature(n) for n in repeats]
+        rules = [self._rule(n, window.part) for n in repeats]
         answers = tuple(
-            self._version(cosines[v], rows[v], temperatures[v][0], repeats[v]) for v in range(window.versions)
+            self._version(cosines[v], rows[v], rules[v], repeats[v], whole=window.final) for v in range(window.versions)
         )
         flags = window.flags
-        if not all(fitted for _, fitted in temperatures):
+        if not all(rule.fitted for rule in rules):
             flags = (*flags, score.UNCALIBRATED)
         if not spec.causal:
             flags = (*flags, NOT_CAUSAL)
-        if self.novelty and self.novelty.unusual(window.data[0], vectors[0]):
+        if self.novelty and window.final and self.novelty.unusual(window.data[0], vectors[0]):
             flags = (*flags, UNUSUAL)
         stamps = {"received": taken.received_s, "embedded": embedded, "searched": searched}
         return Result(
             **_identity(window),
             final=window.final,
+            end_s=spec.window.end_s if window.final else spec.window.parts_s[window.part],
             stimulus=window.stimulus,
             onset_s=window.onset_s,
             versions=window.versions,
@@ -206,23 +284,34 @@ class Decoder:
         )
 
     def _version(
-        self, cosines: NDArray[np.float32], rows: NDArray[np.int64], temperature: float, repeats: int
+        self, cosines: NDArray[np.float32], rows: NDArray[np.int64], rule: _Rule, repeats: int, *, whole: bool
     ) -> Answer:
-        probabilities = score.probabilities(cosines[None], len(self.gallery), temperature)[0]
+        probabilities = score.probabilities(cosines[None], len(self.gallery), rule.temperature)[0]
         hits = tuple(
             self._hit(int(rows[k]), float(cosines[k]), float(probabilities[k]))
             for k in range(min(self.rules.top_k, len(rows)))
         )
-        chosen = relevance.choose(self.encoder.spec.relevance, repeats)
+        chosen = relevance.choose(self.encoder.spec.relevance, repeats) if whole else None
         right = relevance.probability(chosen, cosines[None], len(self.gallery))[0] if chosen else probabilities[0]
-        return Answer(hits=hits, repeats=repeats, withheld=bool(right < self.rules.withhold_below))
+        withheld = bool(right < self.rules.withhold_below)
+        decided = rule.commit_above is not None and not withheld and bool(probabilities[0] >= rule.commit_above)
+        return Answer(hits=hits, repeats=repeats, withheld=withheld, decided=decided)
 
-    def _temperature(self, repeats: int) -> tuple[float, bool]:
-        """See `score.temperature`; kept, because a bundle may hold a hundred of them."""
-        key = (repeats, len(self.gallery))
-        if key not in self._temperatures:
-            self._temperatures[key] = score.temperature(self.encoder.spec.calibration, *key)
-        return self._temperatures[key]
+    def _rule(self, repeats: int, part: int) -> _Rule:
+        """Kept, because a bundle may hold a hundred calibrations."""
+        key = (repeats, len(self.gallery), part)
+        if key not in self._rules:
+            fitted, parts_s = self.encoder.spec.calibration, self.encoder.spec.window.parts_s
+            if part == len(parts_s):
+                self._rules[key] = _Rule(*score.temperature(fitted, *key[:2]), None)
+            else:
+                own = [c for c in fitted if c.window_end_s is not None and isclose(c.window_end_s, parts_s[part])]
+                # the temperature of another window end is better than none, and yet not this one's: nothing is
+                # committed by it
+                temperature, known = score.temperature(own or fitted, *key[:2], parts_s[part])
+                above = score.commit_above(own, *key[:2], parts_s[part])
+                self._rules[key] = _Rule(temperature, known and bool(own), above)
+        return self._rules[key]
 
     def _hit(self, row: int, cosine: float, probability: float) -> Hit:
         item = self.gallery.items[row]
@@ -233,8 +322,12 @@ class Decoder:
         spec = self.encoder.spec
         if window.channels != spec.channels:
             return f"the window's channels are {', '.join(window.channels)}, the encoder's {', '.join(spec.channels)}"
-        if window.times != spec.window.n_times:
-            return f"the window holds {window.times} samples, the encoder takes {spec.window.n_times}"
+        last = len(spec.window.parts_s)
+        if window.part > last or window.final != (window.part == last):
+            which = "the whole window" if window.final else "a part"
+            return f"part {window.part} is said to be {which}, the encoder's whole window is part {last}"
+        if window.times != self.encoder.times[window.part]:
+            return f"the window holds {window.times} samples, the encoder takes {self.encoder.times[window.part]}"
         if abs(window.sampling_rate_hz - spec.window.rate_hz) > 1e-6 * spec.window.rate_hz:
             return f"the window is at {window.sampling_rate_hz:g} Hz, the encoder's at {spec.window.rate_hz:g} Hz"
         if not np.isfinite(window.data).all():
@@ -243,6 +336,14 @@ class Decoder:
 
     def _failure(self, window: Window, reason: str) -> Failure:
         return Failure(**_identity(window), worker=self.rules.worker, reason=reason)
+
+
+def _of_one_length(taken: list[Taken]) -> list[list[Taken]]:
+    """Windows and parts that can be decoded together."""
+    groups: dict[int, list[Taken]] = {}
+    for one in taken:
+        groups.setdefault(one.window.times, []).append(one)
+    return list(groups.values())
 
 
 def _identity(window: Window) -> dict[str, str | int]:

@@ -20,6 +20,7 @@ from training.objectives import augment
 from training.objectives.registry import DEFAULT, parse
 from training.progress import bar
 from training.train import TrainRequest, train
+from training.trials.ends import with_parts
 from training.trials.examples import Average
 from training.trials.train_inputs import read_inputs
 
@@ -74,6 +75,7 @@ def train_command(
     overrides: Sequence[str] = (),
     parameters: Sequence[str] = (),
     run: Path | None = None,
+    parts_s: Sequence[float] = (),
     asr: float = 0.0,
     faster: bool = False,
     console: Console | None = None,
@@ -96,6 +98,8 @@ def train_command(
         Settings, for chain, window, rejection, markers and how recordings are read.
     run
         Folder of the run of a network; None: beside the bundle, with ``-run`` after its name.
+    parts_s
+        Ends of earlier windows, s after the onset, at which it is to answer too; empty: as the settings say.
     asr, faster
         See `training.trials.train_inputs.read_inputs`.
     console
@@ -117,7 +121,8 @@ def train_command(
     fields |= {"gallery_folder": gallery, "run": run or (out.with_name(f"{out.name}-run") if network else None)}
     with bar(console) as told:
         cut = read_inputs(recordings, settings, told, asr=asr, faster=faster)
-        request = TrainRequest(cut.epochs, loaded, encoder, out, cut.plan, known, options, cut.origins, **fields)
+        plan = with_parts(cut.plan, parts_s) if parts_s else cut.plan
+        request = TrainRequest(cut.epochs, loaded, encoder, out, plan, known, options, cut.origins, **fields)
         try:
             spec = train(request, told)
         except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from acquisition.offline import Epochs
 from acquisition.plan import Plan
 from config.errors import SettingsError
+from inference.encoders.registry import STAGED
 from inference.gallery import Gallery
 from training.objectives.augment import Augmentation
 from training.objectives.registry import DEFAULT, Term
@@ -150,13 +151,17 @@ def check(request: TrainRequest) -> None:
 
 
 def check_closed_form(request: TrainRequest) -> None:
-    """Refuse what only a network can learn by or towards.
+    """Refuse what only a network can learn by or towards, and what only stands for others.
 
     Raises
     ------
     SettingsError
         Names it.
     """
+    if request.encoder == STAGED:
+        raise SettingsError(
+            "'staged' is made of other encoders; name one of those, such as riemann, and the window ends with --parts"
+        )
     asked = {
         "a choice of objectives": request.objectives != DEFAULT,
         "augmentation": bool(request.augmentations),

@@ -25,6 +25,8 @@ def trained(spec: EncoderSpec, fingerprint: str, folder: str) -> RenderableType:
         lines.append(Text("no validation: its scores are unknown, and its probabilities are not calibrated"))
     if spec.calibration:
         lines.append(_calibration(spec))
+    if spec.window.parts_s and spec.calibration:
+        lines.append(_parts(spec))
     lines.append(Text(_learned_from(spec.training)))
     return Group(*lines)
 
@@ -40,8 +42,27 @@ def _calibration(spec: EncoderSpec) -> Table:
     heads = ("repeats", "items", "temperature", "log loss (nats)", "calibration error")
     table = Table(*heads, title="Calibration, held out", min_width=WIDTH)
     for c in spec.calibration:
+        if c.window_end_s is not None:
+            continue
         numbers = (f"{c.temperature:.4f}", f"{c.log_loss:.3f}", f"{c.calibration_error:.3f}")
         table.add_row(str(c.repeats), str(c.gallery_size), *numbers)
+    return table
+
+
+def _parts(spec: EncoderSpec) -> Table:
+    """Earlier ends at the most items: score of single trials, and from which probability on they are committed."""
+    heads = ("window end", "score", "repeats", "temperature", "commits from")
+    table = Table(*heads, title="Answers before the window ends, held out", min_width=WIDTH)
+    for end in spec.window.parts_s:
+        mine = [c for c in spec.calibration if c.window_end_s == end]
+        scores = spec.scores.get("parts", {}).get(f"{end:g}", {})
+        name = "auc" if "auc" in scores else "top1"
+        said = f"{NAMES[name]} {_number(scores[name]['value'])}" if scores else ""
+        for c in (c for c in mine if c.gallery_size == max(one.gallery_size for one in mine)):
+            above = "never" if c.commit_above is None else f"{c.commit_above:.3f}"
+            first = c is mine[0]
+            row = f"{1000 * end:.0f} ms" if first else "", said if first else ""
+            table.add_row(*row, str(c.repeats), f"{c.temperature:.4f}", above)
     return table
 
 

@@ -18,13 +18,15 @@ from inference.bundle import Adapted, LoadedEncoder, write_encoder
 from inference.encoders import registry
 from inference.encoders.base import Encoder, Vectors
 from training.closed import linear_adapter
-from training.closed.closed_form import recipe
-from training.confidence import calibrate, scoring
+from training.closed.closed_form import Recipe, recipe
+from training.closed.staged_fit import StagedRecipe
+from training.confidence import anytime, calibrate, scoring
 from training.fitting.train_network import fit_network
 from training.request import TrainRequest as TrainRequest
 from training.request import check as check_request
 from training.request import check_closed_form
 from training.trials import split
+from training.trials.ends import check_causal
 from training.trials.epochs import Progress, Trials, gather, silent
 from training.trials.split import Kind, Split
 
@@ -81,6 +83,8 @@ class _Training:
         if not network:
             check_closed_form(self.request)
         _check_enough(self.trials)
+        if self.parts:
+            check_causal(self.trials.origins, "answers before the window ends, or train without them")
         outcome = self.network() if network else self.closed_form()
         vectors, seed = outcome.vectors, self.request.seed
         fields = self.fields(outcome.parameters, outcome.normalisation)
@@ -90,6 +94,10 @@ class _Training:
         fields |= after.fields
         if outcome.held:
             fields["scores"] = scoring.held_out(outcome.held, vectors, seed)
+        if self.parts and outcome.held:
+            window = self.request.plan.window
+            fields["calibration"] += anytime.calibrate_parts(outcome.held, vectors, window, seed)
+            fields["scores"]["parts"] = anytime.scores(outcome.held, vectors, window, seed)
         self.progress("calibrating", 1, 1)
         fields["training"] = {**self.provenance(), **outcome.record}
         return write_encoder(self.request.out, fields, outcome.arrays, outcome.adapted, after.novelty)
@@ -99,6 +107,11 @@ class _Training:
         r = self.request
         return gather(r.epochs, r.origins, r.gallery, r.truth)
 
+    @property
+    def parts(self) -> tuple[float, ...]:
+        """Earlier ends of the window, s."""
+        return self.request.plan.window.parts_s
+
     @cached_property
     def kind(self) -> Kind | None:
         wanted = self.request.validation
@@ -107,7 +120,8 @@ class _Training:
     def closed_form(self) -> Outcome:
         """Choose by inner splits, keep their held-out answers, fit to everything."""
         r, trials, vectors = self.request, self.trials, self.request.gallery.vectors
-        method = recipe(r.encoder)
+        times = (*r.plan.window.part_times, r.plan.window.n_times)
+        method: Recipe = StagedRecipe(r.encoder, times) if self.parts else recipe(r.encoder)
         inner = split.folds(trials, self.kind, INNER_FOLDS, r.seed) if self.kind else []
         chosen = method.choose(trials, vectors, r.parameters, inner, r.seed, self.progress)
         held = []
@@ -155,9 +169,10 @@ class _Training:
 
     def fields(self, parameters: dict[str, Any], normalisation: Normalisation | None) -> dict[str, Any]:
         """What the bundle says, without calibration, scores and training."""
+        network = registry.is_network(self.request.encoder)
         plan, gallery, channels = self.request.plan, self.request.gallery.spec, self.trials.channels
         return {
-            "architecture": self.request.encoder,
+            "architecture": registry.STAGED if self.parts and not network else self.request.encoder,
             "parameters": parameters,
             "channels": channels,
             "window": plan.window,

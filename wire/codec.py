@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from config.errors import WireError
 from wire.packets import PROTOCOL_VERSION, ArrayPacket, Packet
@@ -47,8 +47,8 @@ def _body(header: bytes) -> dict[str, object]:
     if len(header) > MAX_HEADER_BYTES:
         raise WireError(f"a header of {len(header)} bytes arrived, at most {MAX_HEADER_BYTES} are read")
     try:
-        outer = json.loads(header)
-    except (ValueError, RecursionError) as error:
+        outer = from_json(header, allow_inf_nan=False)
+    except ValueError as error:
         raise WireError(f"a header is not JSON: {error}") from error
     if not isinstance(outer, dict) or "v" not in outer:
         raise WireError("a header carries no protocol version")

@@ -149,12 +149,16 @@ class Answer(Part):
     """Trials behind this answer."""
     withheld: bool = False
     """True where the best item is right with less than the wanted probability: shown as withheld, not as an answer."""
+    decided: bool = False
+    """Of a part that is not final: the stop rule commits to this answer, and later parts no longer replace it."""
 
 
 class Result(Identified, ArrayPacket):
     """The answer to a window, and its acknowledgement. ``data``: (versions, dim) float32 embeddings, unit norm."""
 
     final: bool = True
+    end_s: float | None = None
+    """End of the window, seconds after the onset."""
     stimulus: str
     onset_s: float
     versions: Annotated[int, Field(ge=1, le=8)]
@@ -206,6 +210,22 @@ class Due(Packet):
     due_s: float
 
 
+class Draft(Identified, ArrayPacket):
+    """The first samples of a window that will follow; an encoder can begin with them. ``data``: as a Window's.
+
+    Nothing depends on it: it is not answered, not counted and not sent again, and the window brings all samples.
+    """
+
+    channels: tuple[str, ...]
+    versions: Annotated[int, Field(ge=1, le=8)]
+    times: Annotated[int, Field(ge=1, le=1_000_000)]
+
+    @property
+    def expected_shape(self) -> tuple[int, ...]:
+        """(versions, channels, times)."""
+        return (self.versions, len(self.channels), self.times)
+
+
 class Ready(Packet):
     """A worker is warm and takes windows, ``credit`` at a time."""
 
@@ -217,6 +237,8 @@ class Ready(Packet):
     spare: bool = False
     """A warm spare gets windows only while no other worker is alive."""
     device: str = "cpu"
+    drafts: bool = False
+    """Its encoder can begin with the first samples of a window."""
     versions: dict[str, str] = {}
 
 
@@ -248,6 +270,9 @@ class Load(Packet):
 
     encoder: str = ""
     gallery: str = ""
+    version: str = ""
+    """Not empty: ``gallery`` is the one in use and was edited; its fingerprint now. Who is there already does nothing.
+    """
 
 
 class PeerState(Part):
@@ -308,13 +333,16 @@ class Command(Packet):
     """A request on the control socket. ``id`` makes it idempotent: a repeated id gets the first reply again."""
 
     id: str
-    command: Literal["start", "pause", "stop", "note", "load", "since", "status", "gone"]
+    command: Literal["start", "pause", "stop", "note", "load", "edit", "since", "status", "gone"]
     sequence: Count = 0
     """For ``since``: the first commit number wanted (0 or 1: everything still held)."""
     text: str = ""
     """For ``note``: the words. For ``gone``: the process id of a worker that the supervisor saw end."""
     encoder: str = ""
     gallery: str = ""
+    """For ``load`` and ``edit``: its folder."""
+    version: str = ""
+    """For ``edit``: what the gallery goes by after the edit."""
 
 
 class Reply(Packet):
@@ -326,3 +354,5 @@ class Reply(Packet):
     count: Count = 0
     next_sequence: Count = 0
     """For ``since``: ask from here next time."""
+    workers: Count = 0
+    """For ``edit``: living workers, of which ``count`` have followed."""

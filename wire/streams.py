@@ -22,6 +22,7 @@ class Stream:
         Process that sends it.
     socket
         ``work`` (ROUTER to DEALER, both ways), ``results`` (XPUB) or ``control`` (ROUTER to DEALER, both ways).
+        ``due`` is also published on ``results``, just before a result may come.
     rate_hz
         Expected rate; None where it follows the stimuli or people.
     policy
@@ -38,6 +39,7 @@ class Stream:
 
 STREAMS: tuple[Stream, ...] = (
     Stream(b"window", p.Window, "acquisition", "work", None, "credit"),
+    Stream(b"draft", p.Draft, "acquisition", "work", None, "drop_newest"),
     Stream(b"due", p.Due, "acquisition", "work", None, "drop_newest"),
     Stream(b"hello", p.Hello, "acquisition", "work", None, "drop_newest"),
     Stream(b"stop", p.Stop, "acquisition", "work", None, "drop_newest"),

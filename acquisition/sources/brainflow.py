@@ -75,6 +75,11 @@ class BoardReader:
         self._helper: ThreadPoolExecutor | None = None
         self._restart: Future[None] | None = None
         self._open = False
+        self._least = 1
+
+    def wait_for(self, samples: int) -> None:
+        """See `acquisition.types.Patient`."""
+        self._least = samples
 
     def open(self) -> StreamInfo:
         """Connect and wait until samples flow.
@@ -161,7 +166,7 @@ class BoardReader:
             # while it is being restarted, the session belongs to the helper
             if self._restart is None:
                 try:
-                    if self._board.waiting():
+                    if self._board.waiting() >= (self._least if now() < until else 1):
                         return self._board.take(most)
                 except SourceError as error:
                     _log.warning("%s", error)

@@ -38,6 +38,11 @@ class LslReader:
         self._eeg: EegStream | None = None
         self._markers: MarkerStream | None = None
         self._first: Chunk | None = None
+        self._least = 1
+
+    def wait_for(self, samples: int) -> None:
+        """See `acquisition.types.Patient`: liblsl waits, no interpreter is woken."""
+        self._least = samples
 
     def open(self) -> StreamInfo:
         """Find the streams, connect, and wait until samples flow.
@@ -74,7 +79,7 @@ class LslReader:
         return _describe(self._eeg, said)
 
     def read(self, timeout_s: float) -> Chunk:
-        """Samples and markers since the last call: waits for the first sample only, never sleeps while connected.
+        """Samples and markers since the last call: waits for the first sample, or as many as `wait_for` was told.
 
         Raises
         ------
@@ -89,7 +94,7 @@ class LslReader:
             chunk, self._first = self._first, None
             return chunk
         started = now()
-        rows, raw = self._eeg.pull(timeout_s)
+        rows, raw = self._eeg.pull(timeout_s, self._least)
         arrived = now()
         if not self._eeg.connected:
             self._watchdog.lose(arrived)

@@ -88,11 +88,14 @@ class EegStream:
         """What had to be done to its stamps, if anything."""
         return self._converter.note
 
-    def pull(self, timeout_s: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        """Rows (times, channels), valid until the next pull, and raw stamps (times,); both empty where nothing came."""
+    def pull(self, timeout_s: float, least: int = 1) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """Rows (times, channels), valid until the next pull, and raw stamps (times,); both empty where nothing came.
+
+        Waits for ``least`` samples, or until the time is up.
+        """
         if self._inlet is not None:
             try:
-                rows, raw = self._inlet.pull(timeout_s, len(self._buffer), self._buffer)
+                rows, raw = self._inlet.pull(timeout_s, len(self._buffer), self._buffer, least)
             except StreamLost as error:
                 _log.warning("%s", error)
                 self._drop()

@@ -98,8 +98,10 @@ class Inlet:
                 raise self._lost("went away") from error
         return self._correction_s
 
-    def pull(self, timeout_s: float, most: int, into: NDArray[Any] | None = None) -> tuple[Any, NDArray[np.float64]]:
-        """Rows (times, channels) and raw stamps (times,): waits for the first sample only, takes what has come.
+    def pull(
+        self, timeout_s: float, most: int, into: NDArray[Any] | None = None, least: int = 1
+    ) -> tuple[Any, NDArray[np.float64]]:
+        """Rows (times, channels) and raw stamps (times,): waits for ``least`` samples, takes what has come.
 
         Parameters
         ----------
@@ -109,13 +111,15 @@ class Inlet:
             Most rows.
         into
             C-contiguous buffer (most, channels) of the stream's type, of which a view is returned. Text streams: None.
+        least
+            Samples waited for, fewer when the time is up.
 
         Raises
         ------
         StreamLost
             The sender closed the stream.
         """
-        waits = {"min_samples": 1} if timeout_s > 0 else {}
+        waits = {"min_samples": min(least, most)} if timeout_s > 0 else {}
         try:
             rows, stamps = self._inlet.pull_chunk(timeout_s, most, dest_obj=into, as_numpy=True, **waits)
         except LostError as error:

@@ -14,12 +14,16 @@ from config.errors import SourceError
 from config.settings import RecordingSource
 from wire.clock import now
 
+DIRECT_S = 0.5
+"""Shortest chunk where a recording is played as fast as it goes: what the pipeline takes in one piece."""
+
 
 class RecordingReader:
     """Play a recording in chunks of ``chunk_s``, each when its last sample is due, by absolute deadline.
 
-    The chunks are the same at every speed; their stamps begin at the first ``read``. Rows of files without usable
-    stamps stand at t0 + k / rate, lost samples counted.
+    Played as fast as it goes, nobody waits for a chunk: they are of ``DIRECT_S`` or longer then, which costs a fraction
+    of the calls, and what the pipeline makes of them is the same. Stamps begin at the first ``read``. Rows of files
+    without usable stamps stand at t0 + k / rate, lost samples counted.
 
     Parameters
     ----------
@@ -51,7 +55,8 @@ class RecordingReader:
         recording = read_recording(self.settings)
         check_usable(recording)
         self._recording = recording
-        self._chunk_rows = max(1, round(self.settings.chunk_s * recording.rate_hz))
+        chunk_s = self.settings.chunk_s if self.settings.speed else max(DIRECT_S, self.settings.chunk_s)
+        self._chunk_rows = max(1, round(chunk_s * recording.rate_hz))
         self._row = 0
         self._event = 0
         self._pace = Pace(self.settings.speed, self._clock, self._wait)

@@ -1,15 +1,17 @@
-"""The same job as a single script of mne-lsl: StreamLSL, filters, EpochsStream, the same encoder, the same index.
+"""The same job as a single script of mne-lsl: StreamLSL, filters, EpochsStream, torch, FAISS.
 
-Written as mne-lsl's documentation shows it, and then made as quick as its settings allow:
+As the documentations of the three show it: acquisition in mne-lsl's background threads, the network's own layers in
+evaluation mode (`benchmarks.peers.plain`), ``IndexFlatIP``. With ``--tuned`` as quick as it goes with all that is here:
 
-- acquisition by hand in one loop (``acquisition_delay=None``): its background threads take turns on the interpreter
-  lock with the decoder, and were slower when tried (``--threads`` runs them, as its examples do);
-- the smallest buffers it accepts without a warning, since it copies them whole for each chunk;
-- ``processing_flags`` as its documentation asks for where events come on a second stream;
-- markers as numbers, since it reads no strings (`benchmarks.peers.codes` makes them, and is not charged to it);
-- no ``reject``, which drops or mixes epochs when several complete at once;
-- the single trial only, where eegseek answers for the running average too;
-- one thread for torch and FAISS, everything warm before the stream begins; the answer is in this very process.
+- acquisition by hand in one loop (``acquisition_delay=None``): the background threads take turns on the interpreter
+  lock with the decoder, and were slower when tried;
+- eegseek's own encoder, folded, and its own index.
+
+Both have the smallest buffers that mne-lsl accepts without a warning, since it copies them whole for each chunk;
+``processing_flags`` as its documentation asks for where events come on a second stream; markers as numbers, since it
+reads no strings (`benchmarks.peers.codes` makes them, and is not charged to it); no ``reject``, which drops or mixes
+epochs when several complete at once; the single trial only, where eegseek answers for the running average too; one
+thread for torch and FAISS, everything warm before the stream begins; the answer is in this very process.
 
 Filters are its own causal ones with our frequencies and orders; the epoch ends at the same sample and is decimated as
 ours is. mne-lsl loads a liblsl of its own (1.17), so this is a process of its own, which names this machine among its
@@ -25,11 +27,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.peers.plain import plain
 from config.errors import EegseekError, ProcessError
 from inference.bundle import LoadedEncoder, load_encoder
 from inference.gallery import Gallery
@@ -130,15 +135,29 @@ def _butterworth(order: int) -> dict[str, Any]:
     return {"ftype": "butter", "order": order, "output": "sos"}
 
 
-def run(reader: Reader, encoder: LoadedEncoder, gallery: Gallery, out: IO[str], stop: threading.Event) -> None:
+Decode = Callable[[NDArray[np.float32]], tuple[int, float]]
+"""Best row and its cosine of a window (1, channels, times)."""
+
+
+def tuned(encoder: LoadedEncoder, gallery: Gallery) -> Decode:
+    """What eegseek itself uses, in one process."""
+
+    def decode(window: NDArray[np.float32]) -> tuple[int, float]:
+        cosines, rows = gallery.search(encoder.encode(window), TOP_K)
+        return int(rows[0, 0]), float(cosines[0, 0])
+
+    return decode
+
+
+def run(reader: Reader, decode: Decode, gallery: Gallery, out: IO[str], stop: threading.Event) -> None:
     """Answer every epoch until told to stop; one JSON line each: its code, and when the answer was there."""
     while not stop.is_set():
         epochs, codes = reader.read()
         for epoch, code in zip(epochs, codes, strict=True):
-            cosines, rows = gallery.search(encoder.encode(epoch[None]), TOP_K)
-            best = gallery.items[int(rows[0, 0])].id
+            row, cosine = decode(epoch[None])
+            best = gallery.items[row].id
             answered_s = now()
-            line = {"code": int(code), "answered_s": answered_s, "best": best, "cosine": float(cosines[0, 0])}
+            line = {"code": int(code), "answered_s": answered_s, "best": best, "cosine": cosine}
             out.write(json.dumps(line) + "\n")
             out.flush()
         if not len(codes):
@@ -161,7 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--codes", required=True, help="name of the stream of numeric markers")
     parser.add_argument("--n-codes", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True, help="JSON lines of answers")
-    parser.add_argument("--threads", action="store_true", help="acquire in mne-lsl's background threads")
+    parser.add_argument("--tuned", action="store_true", help="one loop, and eegseek's own encoder and index")
     given = parser.parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -169,12 +188,13 @@ def main(arguments: list[str] | None = None) -> int:
     configure(given.out.with_name("lsl_api.cfg"))
     try:
         encoder, gallery = load_encoder(given.encoder, "cpu"), Gallery.load(given.gallery)
+        decode = tuned(encoder, gallery) if given.tuned else plain(Path(given.encoder), encoder, gallery.vectors, TOP_K)
         for _ in range(20):
-            gallery.search(encoder.encode(np.zeros((1, *encoder.shape), np.float32)), TOP_K)
-        reader = Reader(encoder, given.eeg, given.codes, given.n_codes, threads=given.threads)
+            decode(np.zeros((1, *encoder.shape), np.float32))
+        reader = Reader(encoder, given.eeg, given.codes, given.n_codes, threads=not given.tuned)
         reader.open()
         with given.out.open("w") as out:
-            run(reader, encoder, gallery, out, stop)
+            run(reader, decode, gallery, out, stop)
         reader.close()
     except EegseekError as error:
         sys.stderr.write(f"mne-lsl peer: {error}\n")

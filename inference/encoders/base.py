@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,24 @@ class Encoder(Protocol):
 
     def embed(self, windows: Windows) -> Vectors:
         """Vectors (n, dim) float32, any norm, of normalised windows (n, channels, times) float32."""
+        ...
+
+
+@runtime_checkable
+class Anticipating(Encoder, Protocol):
+    """An encoder that does most of its work on the first samples of a window."""
+
+    @property
+    def known(self) -> int:
+        """Samples that `begin` needs; 0 where there is nothing to begin with."""
+        ...
+
+    def begin(self, windows: Windows) -> Any:
+        """What `finish` goes on from, of normalised windows (n, channels, times) with ``known`` samples or more."""
+        ...
+
+    def finish(self, begun: Any, windows: Windows) -> Vectors:
+        """Vectors of whole windows whose first samples `begin` was given."""
         ...
 
 
@@ -72,6 +90,12 @@ def aligned_copy(array: NDArray[Any]) -> NDArray[np.float32]:
     copy = aligned(array.shape)
     copy[...] = array
     return copy
+
+
+def as_aligned(array: NDArray[Any]) -> NDArray[np.float32]:
+    """The array itself where it is as one from `aligned`, else an `aligned_copy`."""
+    ready = array.dtype == np.float32 and array.flags.c_contiguous and array.flags.writeable
+    return array if ready and array.ctypes.data % ALIGNMENT == 0 else aligned_copy(array)
 
 
 def unit_norm(vectors: NDArray[Any]) -> Vectors:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from config.errors import BundleError
-from inference.encoders.base import Vectors, Windows, aligned_copy
+from inference.encoders.base import Vectors, Windows, as_aligned
+from inference.encoders.folding import quick
+from inference.encoders.lean import lean, supported
 
 
 @runtime_checkable
@@ -20,6 +22,22 @@ class Foldable(Protocol):
 
     def folded(self) -> nn.Module:
         """The same function with fewer operations."""
+        ...
+
+
+@runtime_checkable
+class Early(Protocol):
+    """A network that does most of its work on the first samples of a window."""
+
+    known: int
+    """Samples that `begin` needs; 0 where nothing can be done before the last has come."""
+
+    def begin(self, windows: torch.Tensor) -> torch.Tensor:
+        """(n, any) of windows (n, channels, ``known`` or more)."""
+        ...
+
+    def finish(self, begun: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
+        """Embeddings (n, dim) of whole windows: after ``begin``, what calling the network gives."""
         ...
 
 
@@ -37,6 +55,13 @@ def pick_device(device: str) -> str:
     return "cuda" if device != "cpu" and there else "cpu"
 
 
+def weights_of(weights: str, device: str) -> str:
+    """``float32`` or ``bfloat16`` for ``auto`` (bfloat16 on a processor that multiplies it) or either."""
+    if device != "cpu" or weights == "float32":
+        return "float32"
+    return "bfloat16" if weights == "bfloat16" or supported() else "float32"
+
+
 class Network:
     """A torch network that embeds windows.
 
@@ -46,20 +71,51 @@ class Network:
         Maps (n, channels, times) to (n, dim); put into evaluation mode and moved here.
     device
         ``cpu`` or ``cuda``.
+    weights
+        Of large linear layers on the CPU: ``float32``, ``bfloat16``, or ``auto`` (see `lean`).
+
+    Attributes
+    ----------
+    weights
+        ``float32`` or ``bfloat16``.
     """
 
-    def __init__(self, net: nn.Module, device: str) -> None:
+    def __init__(self, net: nn.Module, device: str, weights: str = "auto") -> None:
         net.eval()
-        self.net = (net.folded() if isinstance(net, Foldable) else net).to(device).requires_grad_(False)
+        net = quick(net.folded() if isinstance(net, Foldable) else net)
+        self.weights = weights_of(weights, device)
+        self.net = (lean(net) if self.weights == "bfloat16" else net).to(device).requires_grad_(False)
         self.device = device
+
+    @property
+    def known(self) -> int:
+        """Samples that `begin` needs; 0 where there is nothing to begin with."""
+        return self.net.known if isinstance(self.net, Early) and self.device == "cpu" else 0
 
     def embed(self, windows: Windows) -> Vectors:
         """Vectors (n, dim) float32 of windows (n, channels, times) float32."""
-        # a buffer of known alignment: torch gives other last bits for another one
-        batch = torch.from_numpy(aligned_copy(windows)).to(self.device)
         with torch.inference_mode(), _precision(self.device):
-            out = self.net(batch)
+            out = self.net(self._batch(windows))
         return np.ascontiguousarray(out.float().cpu().numpy())
+
+    def begin(self, windows: Windows) -> torch.Tensor:
+        """What `finish` goes on from, of the first ``known`` samples of windows."""
+        if not isinstance(self.net, Early):
+            raise TypeError(f"{type(self.net).__name__} has nothing to begin with")
+        with torch.inference_mode():
+            return self.net.begin(self._batch(windows))
+
+    def finish(self, begun: torch.Tensor, windows: Windows) -> Vectors:
+        """Vectors (n, dim) float32 of whole windows whose first samples `begin` was given."""
+        if not isinstance(self.net, Early):
+            raise TypeError(f"{type(self.net).__name__} has nothing to begin with")
+        with torch.inference_mode():
+            out = self.net.finish(begun, self._batch(windows))
+        return np.ascontiguousarray(out.numpy())
+
+    def _batch(self, windows: Windows) -> torch.Tensor:
+        # a buffer of known alignment: torch gives other last bits for another one
+        return torch.from_numpy(as_aligned(windows)).to(self.device)
 
 
 def limit_threads() -> None:

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from inference.encoders.eegproject import projection
-from inference.encoders.folding import affine, affine_of_batch, whole
+from inference.encoders.folding import affine, affine_of_batch, elu, whole
 
 
 class NICE(nn.Module):
@@ -113,47 +113,77 @@ class NICE(nn.Module):
 
 
 class FoldedNICE(nn.Module):
-    """NICE for inference: what is linear in a row is one step.
+    """NICE for inference, in half the time of its layers.
 
-    Temporal convolution, pooling and batch norm become one strided convolution; the second batch norm goes into
-    the spatial filters, and the 1 x 1 convolution into the first linear layer of the projection.
+    The signal is pooled by one cumulative sum, which commutes with the convolution, and the convolution is one matrix
+    product over its patches with the first batch norm in the kernels; the second batch norm goes into the spatial
+    filters, and the 1 x 1 convolution into the first linear layer of the projection.
+
+    All steps but the last need only the first ``known`` samples of a window, and can be done before the others come.
+
+    Attributes
+    ----------
+    known
+        Samples that `begin` needs; 0 where there is but one step.
     """
 
     temporal: torch.Tensor
     temporal_bias: torch.Tensor
     spatial: torch.Tensor
     spatial_bias: torch.Tensor
-    linear: torch.Tensor
-    linear_bias: torch.Tensor
 
     @torch.no_grad()
     def __init__(self, net: NICE) -> None:
         super().__init__()
-        self.stride = net.stride
+        self.width, self.stride = net.width, net.stride
         scale, shift = affine(net.norm1)
-        # averaging `pool` shifted copies of the signal is convolving with the mean of `pool` shifted kernels
-        shifts = [functional.pad(net.temporal.weight[:, 0, 0], (k, net.width - 1 - k)) for k in range(net.width)]
-        self.register_buffer("temporal", (torch.stack(shifts).mean(0) * scale[:, None])[:, None].contiguous())
+        # (kernel, filters); the sum over the pool becomes a mean here
+        self.register_buffer("temporal", (net.temporal.weight[:, 0, 0] * scale[:, None] / net.width).T.contiguous())
         self.register_buffer("temporal_bias", _bias(net.temporal) * scale + shift)
         scale, shift = affine(net.norm2)
         spatial = net.spatial.weight[..., 0] * scale[:, None, None]  # (filters out, filters in, channels)
-        self.register_buffer("spatial", spatial.transpose(1, 2).flatten(1).contiguous())
-        self.register_buffer("spatial_bias", (_bias(net.spatial) * scale + shift)[:, None])
+        self.register_buffer("spatial", spatial.permute(2, 1, 0).flatten(0, 1).contiguous())
+        self.register_buffer("spatial_bias", _bias(net.spatial) * scale + shift)
         mix, linear = net.mix.weight[..., 0, 0], net.first
         by_step = linear.weight.reshape(linear.out_features, -1, mix.shape[0])  # (dim, steps, filters)
-        # the features come out as (filters, steps) here, which saves a transposition
-        self.register_buffer("linear", (by_step @ mix).transpose(1, 2).flatten(1).contiguous())
-        self.register_buffer("linear_bias", linear.bias + (by_step @ _bias(net.mix)).sum(1))
+        folded = by_step @ mix
+        self.head = nn.Linear(linear.in_features - mix.shape[0], linear.out_features, bias=False)
+        self.head.weight.copy_(folded[:, :-1].flatten(1))
+        self.tail = nn.Linear(mix.shape[0], linear.out_features)
+        self.tail.weight.copy_(folded[:, -1])
+        self.tail.bias.copy_(linear.bias + (by_step @ _bias(net.mix)).sum(1))
+        self.reach = self.width + len(self.temporal) - 1
+        steps = by_step.shape[1]
+        self.known = self.reach + (steps - 2) * self.stride if steps > 1 else 0
+        self.used = self.reach + (steps - 1) * self.stride
         self.rest = net.project[1:]
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Embeddings (n, dim) of windows (n, channels, times)."""
-        n, channels, times = windows.shape
-        rows = windows.reshape(n * channels, 1, times)
-        x = functional.elu(functional.conv1d(rows, self.temporal, self.temporal_bias, self.stride))
-        x = functional.elu(torch.matmul(self.spatial, x.reshape(n, -1, x.shape[-1])) + self.spatial_bias)
-        y: torch.Tensor = self.rest(functional.linear(x.flatten(1), self.linear, self.linear_bias))
+        return self.finish(self.begin(windows), windows)
+
+    def begin(self, windows: torch.Tensor) -> torch.Tensor:
+        """What the first ``known`` samples give of the first linear layer: (n, dim)."""
+        if not self.known:
+            return windows.new_zeros(len(windows), self.tail.out_features)
+        y: torch.Tensor = self.head(self._features(windows[..., : self.known]))
         return y
+
+    def finish(self, begun: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
+        """Embeddings (n, dim) of windows (n, channels, times), of which `begin` has been done."""
+        y: torch.Tensor = self.rest(begun + self.tail(self._features(windows[..., self.used - self.reach : self.used])))
+        return y
+
+    def _features(self, signal: torch.Tensor) -> torch.Tensor:
+        """(n, steps x filters) of a signal (n, channels, times)."""
+        kernel = len(self.temporal)
+        # in double precision: a large offset would drown the differences
+        total = functional.pad(signal, (1, 0)).cumsum(-1, dtype=torch.float64)
+        pooled = (total[..., self.width :] - total[..., : -self.width]).to(signal.dtype)
+        steps = pooled.unfold(-1, kernel, self.stride).transpose(1, 2)  # (n, steps, channels, kernel)
+        x = elu(torch.addmm(self.temporal_bias, steps.reshape(-1, kernel), self.temporal))
+        x = elu(torch.addmm(self.spatial_bias, x.reshape(-1, len(self.spatial)), self.spatial))
+        return x.reshape(len(signal), -1)
 
 
 def _bias(layer: nn.Conv2d) -> torch.Tensor:

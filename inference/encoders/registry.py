@@ -26,13 +26,16 @@ NETWORKS = {
     "responses": ("inference.encoders.responses", "ResponseHead"),
 }
 """Name to module and class, made from (channels, times, dim, **parameters)."""
+STAGED = "staged"
 CLOSED_FORM = {
     "riemann": ("inference.encoders.riemann", "Riemann"),
     "ensemble": ("inference.encoders.ensemble", "Ensemble"),
     "cca": ("inference.encoders.linear", "CCA"),
     "encoding": ("inference.encoders.linear", "Encoding"),
+    STAGED: ("inference.encoders.staged", "Staged"),
 }
-"""Name to module and class: fitted without gradients (see `base.ClosedForm`)."""
+"""Name to module and class: fitted without gradients (see `base.ClosedForm`). ``staged`` is made of the others, one for
+each window end, where an encoder is to answer before its window ends."""
 BRAINDECODE = "braindecode:"
 MAX_VALUES = 1 << 28
 """Largest channels x times, or dim, that is believed."""
@@ -40,7 +43,7 @@ MAX_VALUES = 1 << 28
 
 def names() -> list[str]:
     """Encoders known by name; ``braindecode:NAME`` stands for any model of braindecode, such as EEGNet."""
-    return [*NETWORKS, *CLOSED_FORM, f"{BRAINDECODE}NAME"]
+    return [*NETWORKS, *(name for name in CLOSED_FORM if name != STAGED), f"{BRAINDECODE}NAME"]
 
 
 def is_network(architecture: str) -> bool:

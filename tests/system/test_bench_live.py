@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bundles import Sizes, write_bundles
-from benchmarks.latency import LatencyOptions, ours_result, peer_result
-from benchmarks.runs import run_ours, run_peer
+from benchmarks.latency import LatencyOptions, control_result, ours_result, peer_result
+from benchmarks.runs import run_control, run_ours, run_peer
 
 SMALL = LatencyOptions(
     seconds=1.5,
@@ -50,12 +50,21 @@ def test_eegseek_answers_every_window_and_each_stage_is_timed(tmp_path: Path) ->
 def test_the_peer_answers_the_same_stream(tmp_path: Path) -> None:
     bundles = write_bundles(tmp_path, SMALL.sizes)
     (tmp_path / "peer").mkdir()
-    options = LatencyOptions(**{**SMALL.__dict__, "peer": "mne-lsl"})
-    run, markers = run_peer(tmp_path / "peer", bundles, options, quiet)
-    found = peer_result(run, markers, options.sizes.rate_hz)
+    run, markers = run_peer(tmp_path / "peer", bundles, SMALL, "mne-lsl", quiet)
+    found = peer_result(run, markers, SMALL.sizes.rate_hz)
     assert found["windows"]["due"] == 20
     # it cannot answer the windows that were complete when the stream ended within its own tick
     assert found["windows"]["lost"] <= 1
     assert found["windows"]["doubled"] == 0
     assert found["latency_ms"]["p50"] > 0
     assert found["cpu_cores"] > 0
+
+
+@pytest.mark.timeout(120)
+def test_the_control_passes_every_window_on(tmp_path: Path) -> None:
+    run = run_control(tmp_path, SMALL, quiet)
+    assert len(run.rows) == 20
+    found = control_result(run, SMALL.sizes.rate_hz)
+    assert found["latency_ms"]["n"] >= 5
+    assert found["latency_ms"]["p50"] > 0
+    assert set(found["cpu_cores"]) == {"acquisition", "inference", "display", "total"}

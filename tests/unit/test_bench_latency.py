@@ -9,7 +9,15 @@ import pytest
 
 from benchmarks import timing
 from benchmarks.bundles import THINGS_CHANNELS, Sizes, channel_names, participant, write_bundles
-from benchmarks.latency import LatencyOptions, ours_result, peer_result, ratio, run_latency
+from benchmarks.latency import (
+    LatencyOptions,
+    control_result,
+    ours_result,
+    peer_result,
+    ratio,
+    run_latency,
+    targets,
+)
 from benchmarks.latency_table import show
 from benchmarks.machine import machine, machine_line
 from benchmarks.processes import Processes
@@ -105,12 +113,27 @@ def test_the_peers_latency_and_its_losses() -> None:
 
 def test_the_table_holds_both_and_the_ratio(capsys: pytest.CaptureFixture[str]) -> None:
     found = ours_result(ours(np.full(5, 0.003)), {"windows": {"lost": 0, "doubled": 0}}, RATE)
-    found |= {"machine": machine(), "peer": peer_result(*peer(), RATE)}
-    found["ratio"] = ratio(found, found["peer"])
-    assert found["ratio"]["p50"] == pytest.approx(5.0, abs=0.01)
-    show(found, LatencyOptions(peer="mne-lsl"))
+    control = ours(np.full(5, 0.001))
+    rows = [{"sample_due": row["stamps"]["sample_due"], "shown": row["stamps"]["shown"]} for row in control.rows]
+    empty = Run(rows, control.pushes_s, control.begin_s, control.end_s, control.cpu_cores)
+    found |= {"machine": machine(), "control": control_result(empty, RATE)}
+    found["peers"] = {"mne-lsl": peer_result(*peer(), RATE)}
+    found["peers"]["mne-lsl"]["ratio"] = ratio(found, found["peers"]["mne-lsl"])
+    found["targets"] = targets(found)
+    assert found["peers"]["mne-lsl"]["ratio"]["p50"] == pytest.approx(5.0, abs=0.01)
+    reached = {row["name"]: row["reached"] for row in found["targets"]}
+    assert (reached["added latency, p99"], reached["windows lost or doubled"]) == (True, True)
+    assert not reached["processor of mne-lsl over eegseek's"]
+    show(found, LatencyOptions(peers=("mne-lsl",)))
     text = capsys.readouterr().out
-    for words in ("mne-lsl script", "p50 5.0 times", "processor 2.0 times", "lost 0, doubled 0", "push_to_in"):
+    for words in (
+        "mne-lsl script",
+        "p50 5.0 times",
+        "processor 2.0 times",
+        "lost 0, doubled 0",
+        "push_to_in",
+        "control",
+    ):
         assert words in text, words
 
 
@@ -137,7 +160,7 @@ def test_bundles_are_of_the_size_asked_for(tmp_path: Path) -> None:
 
 def test_options_that_cannot_be_measured() -> None:
     with pytest.raises(SettingsError, match="unknown peer 'bcilab'"):
-        run_latency(LatencyOptions(peer="bcilab"))
+        run_latency(LatencyOptions(peers=("bcilab",)))
     with pytest.raises(SettingsError, match="no multiple"):
         run_latency(LatencyOptions(sizes=Sizes(rate_hz=300.0)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.settings import RunSettings
-from eegseek.children import Child, verdict
+from eegseek.children import Child, may_start, verdict
 
 LIMITS = RunSettings(start_s=10, hung_s=5, restarts=2)
 
@@ -36,3 +36,12 @@ def test_verdict(who: Child, returncode: int | None, now_s: float, action: str) 
     got, why = verdict(who, returncode, now_s, LIMITS)
     assert got == action
     assert bool(why) == (action != "go_on")
+
+
+def test_a_spare_waits_until_a_worker_is_ready() -> None:
+    spare = Child("spare", "inference", spare=True)
+    worker, display = child(heard_s=None), child("display")
+    assert may_start(worker, [worker, spare, display])
+    assert not may_start(spare, [worker, spare, display])  # the display's word is not a worker's
+    worker.heard_s = 96.0
+    assert may_start(spare, [worker, spare, display])

@@ -18,6 +18,7 @@ from acquisition.averages import Averages
 from acquisition.configure import plan_of
 from acquisition.delivery_account import fault, totals
 from acquisition.handoff import Batch, Handoff
+from acquisition.plan import Plan
 from acquisition.reader import Job, Reader
 from acquisition.rebuild import Rebuilt, rebuild
 from acquisition.recorder import Recorder
@@ -28,6 +29,7 @@ from config.settings import Settings
 from wire.packets import Rejected, Window
 
 PLAN = plan_of(Settings(), encoder_spec())
+PARTS = replace(PLAN, window=PLAN.window.model_copy(update={"parts_s": (0.1, 0.15)}))
 STEP = 25
 LENGTH_S = 8.0
 ONSETS_S = tuple(4.0 + 0.5 * k for k in range(6))
@@ -78,13 +80,15 @@ class Played:
 class Session:
     """A reader and both ends of what it is connected to."""
 
-    def __init__(self, source: Played, file: Path | None = None, *, wait_s: float = 0.0, segment: int = 0) -> None:
+    def __init__(
+        self, source: Played, file: Path | None = None, *, wait_s: float = 0.0, segment: int = 0, plan: Plan = PLAN
+    ) -> None:
         self.switches = Switches()
         self.handoff = Handoff(10_000)
         self.recorder = Recorder(file, "test", segment, "{}")
         self.averages = Averages()
         former = Rebuilt(self.averages)
-        self.job = Job("test", segment, PLAN, source, "recording", wait_s, lambda: former)
+        self.job = Job("test", segment, plan, source, "recording", wait_s, lambda: former)
         self.reader = Reader(self.job, self.recorder, self.handoff, self.switches)
 
     def run(self) -> EegseekError | None:
@@ -101,11 +105,14 @@ class Session:
 
     def read(self) -> tuple[list[Batch], list[Window], list[Rejected]]:
         batches = list(self.batches())
-        sent = 0
+        sent = parts = 0
         for batch in batches:  # the sums hold after each batch
-            sent += len(batch.windows)
+            sent += sum(w.final for w in batch.windows)
+            parts += sum(not w.final for w in batch.windows)
             counts = {"sent": sent, "answered": sent, "expired": 0, "dropped": 0, "failed": 0}
-            assert fault(totals(batch.cut, counts, 0)) == ""
+            ended = {"parts_expired": 0, "parts_dropped": 0, "parts_failed": 0, "parts_in_flight": 0}
+            both = {"parts_sent": parts, "parts_answered": parts, **ended}
+            assert fault(totals(batch.cut, counts, 0, both)) == ""
         assert [b.ended for b in batches] == [False] * (len(batches) - 1) + [True]
         windows = [w for b in batches for w in b.windows]
         return batches, windows, [r for b in batches for r in b.rejected]
@@ -201,6 +208,27 @@ def test_while_paused_stimuli_are_rejected_and_not_averaged() -> None:
     assert batches[-1].cut.paused == 2
 
 
+def test_parts_go_before_their_window_and_while_paused_go_nowhere() -> None:
+    source = Played()
+    session = Session(source, plan=PARTS)
+    source.before_read = lambda k: setattr(session.switches, "paused", 50 <= k < 59)
+    session.run()
+    batches, windows, rejected = session.read()
+    assert [(w.part, w.final, w.times) for w in windows[:3]] == [(0, False, 25), (1, False, 38), (2, True, 50)]
+    assert [w.part for w in windows] == [0, 1, 2] * 4
+    assert [w.repeats for w in windows[::3]] == [w.repeats for w in windows[2::3]] == [1, 1, 2, 2]
+    assert windows[0].stamps.sample_due is not None
+    assert windows[0].stamps.sample_due < (windows[2].stamps.sample_due or 0.0)
+    assert [(r.reasons, r.part) for r in rejected] == [(("paused",), 2)] * 2
+    cut = batches[-1].cut
+    assert (cut.paused, cut.paused_parts, cut.counters["parts_due"]) == (2, 4, 12)
+    # of two ends within one chunk only the later is told beforehand
+    assert sum(len(b.due) for b in batches) == 12
+    whole = Session(Played())
+    whole.run()
+    assert [w.data.tobytes() for w in whole.read()[1][:2]] == [w.data.tobytes() for w in windows[2:6:3]]
+
+
 def test_a_stop_ends_reading_and_nothing_stays_pending() -> None:
     source = Played()
     session = Session(source)
@@ -263,3 +291,69 @@ def test_averages_continue_from_the_journals_of_former_segments(tmp_path: Path) 
     assert repeats == 3
     np.testing.assert_allclose(mean, windows[-1].data[1].astype(float) * 2 / 3, atol=1e-5)
     assert rebuild(tmp_path, 2, "another", PLAN, lambda: False).windows == 0
+    # parts are in no average
+    again = rebuild(tmp_path, 2, "test", PARTS, lambda: False)
+    assert again.windows == 4
+    assert np.array_equal(again.averages.add("b", extra)[0], mean)
+
+
+class Sleeper:
+    """A source that gives as many samples as it was told to wait for, in bursts."""
+
+    def __init__(self, burst: int = 2) -> None:
+        self.burst = burst
+        self.told: list[int] = []
+        self._least, self._next = 1, 0
+
+    def open(self) -> StreamInfo:
+        return StreamInfo("noise", "recording", RATE_HZ, CHANNELS, simulated=True, exact_rows=True)
+
+    def wait_for(self, samples: int) -> None:
+        self._least = samples
+        self.told.append(samples)
+
+    def read(self, timeout_s: float) -> Chunk:
+        begin = self._next
+        end = begin + -(-self._least // self.burst) * self.burst
+        data, self._next = signal(), end
+        stamps = 100.0 + np.arange(data.shape[1])[begin:end] / RATE_HZ
+        events = tuple(
+            Event(100.0 + t, "ab"[n % 2], row=t * RATE_HZ) for n, t in enumerate(ONSETS_S) if begin <= t * RATE_HZ < end
+        )
+        arrived = float(stamps[-1]) + 0.003
+        chunk = Chunk(np.ascontiguousarray(data[:, begin:end]), stamps, arrived, stamps, events=events)
+        return replace(chunk, final=end >= data.shape[1])
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("burst", [1, 2, 3])
+def test_a_patient_source_is_woken_for_the_last_sample_and_little_else(burst: int) -> None:
+    source = Sleeper(burst)
+    session = Session(source)  # type: ignore[arg-type]
+    session.switches.drafts = True
+    assert session.run() is None
+    batches, windows, _ = session.read()
+    plain = Session(Played())
+    plain.run()
+    expected = plain.read()[1]
+    assert [w.data.tobytes() for w in windows] == [w.data.tobytes() for w in expected]
+    # nothing but the rest of its burst is waited for after the sample that completes a window
+    for one in windows:
+        lag = (one.stamps.sample_in or 0.0) - (one.stamps.sample_due or 0.0)
+        assert lag <= (burst - 1) / RATE_HZ + 0.003 + 1e-6
+    drafts = [draft for batch in batches for draft in batch.drafts]
+    assert [(d.sequence, d.times) for d in drafts] == [(k, 45) for k in range(6)]
+    for one, draft in zip(windows, drafts, strict=True):
+        assert one.data[:, :, : draft.times].tobytes() == draft.data.tobytes()
+    told = {due.sequence: due.due_s for batch in batches for due in batch.due}
+    assert [told[w.sequence] for w in windows] == pytest.approx([w.stamps.sample_in for w in windows], abs=1e-6)
+    assert len(source.told) < LENGTH_S / 0.02 + 6 * 8
+
+
+def test_without_a_use_for_them_no_drafts_are_made() -> None:
+    session = Session(Sleeper())  # type: ignore[arg-type]
+    assert session.run() is None
+    batches, windows, _ = session.read()
+    assert len(windows) == 6
+    assert not any(batch.drafts for batch in batches)

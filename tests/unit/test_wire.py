@@ -64,6 +64,7 @@ EXAMPLES: tuple[p.Packet, ...] = (
     result(),
     p.Failure(session="s", segment=0, sequence=1, worker="w", reason="r"),
     p.Rejected(session="s", segment=0, sequence=1, stimulus="x", onset_s=1.0, reasons=("gap",)),
+    p.Draft(session="s", segment=0, sequence=1, channels=("a",), versions=2, times=3, data=np.ones((2, 1, 3), "f4")),
     p.Due(sequence=3, due_s=1.0),
     p.Ready(worker="w", pid=1, encoder="e", gallery="g", credit=2),
     p.Heartbeat(role="inference", name="w", pid=1, time_s=1.0),

@@ -44,6 +44,32 @@ class Statistics:
     offset: Array
 
 
+@dataclass(frozen=True)
+class Whitened:
+    """A model of windows in units of its noise.
+
+    Attributes
+    ----------
+    lower
+        (values, values), the Cholesky factor of the noise covariance.
+    white
+        (values, RANK (1 + lags)): what a window's own picture evokes, then its neighbours, divided by the noise.
+    lags
+        Neighbours that are felt.
+    """
+
+    lower: Array
+    white: Array
+    lags: int
+
+
+def whitened(model: WindowModel) -> Whitened:
+    """A model in units of its noise."""
+    lower = cholesky(model.noise_covariance(), lower=True, overwrite_a=True)
+    both = np.concatenate([model.own, model.neighbours.reshape(-1, model.own.shape[1])])
+    return Whitened(lower, solve_triangular(lower, both.T, lower=True), len(model.neighbours))
+
+
 class Observer:
     """The ideal observer; whitening the model once makes every level cheap.
 
@@ -53,11 +79,9 @@ class Observer:
         Of the windows.
     """
 
-    def __init__(self, model: WindowModel) -> None:
-        self.lower = cholesky(model.noise_covariance(), lower=True, overwrite_a=True)
-        self.lags = len(model.neighbours)
-        both = np.concatenate([model.own, model.neighbours.reshape(-1, model.own.shape[1])])
-        self.white = solve_triangular(self.lower, both.T, lower=True)
+    def __init__(self, model: WindowModel | Whitened) -> None:
+        known = model if isinstance(model, Whitened) else whitened(model)
+        self.lower, self.white, self.lags = known.lower, known.white, known.lags
         self.gram = self.white.T @ self.white
 
     def information(self, level_uv: float, shown: Array) -> Array:
@@ -72,10 +96,16 @@ class Observer:
         """
         return np.asarray(self._weights(level_uv, shown).T @ self.gram[:, : v1.RANK] * level_uv**2)
 
-    def statistics(self, level_uv: float, shown: Array, mean: Array) -> Statistics:
-        """Filters for real windows; ``mean`` (RANK,) is that of the latents shown."""
+    def statistics(self, level_uv: float, shown: Array, mean: Array, known: float = 0.0) -> Statistics:
+        """Filters for real windows; ``mean`` (RANK,) is that of the latents shown.
+
+        ``known`` is added to the information about each latent: early in a window nothing may be known of one.
+        """
         weights = self._weights(level_uv, shown)
-        error = np.linalg.inv(weights.T @ self.gram[:, : v1.RANK]) / level_uv**2
+        information = np.asarray(weights.T @ self.gram[:, : v1.RANK], np.float64)
+        if known:
+            information = (information + information.T) / 2 + known / level_uv**2 * np.eye(v1.RANK)
+        error = np.asarray(np.linalg.inv(information) / level_uv**2, np.float64)
         by_latent = weights @ error * level_uv
         filters = solve_triangular(self.lower, self.white @ by_latent, lower=True, trans="T")
         felt = by_latent.T @ self.gram[:, v1.RANK :].reshape(len(self.gram), self.lags, v1.RANK).sum(axis=1)

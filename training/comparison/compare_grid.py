@@ -149,5 +149,5 @@ def by_subject(learned: Data, scored: Data) -> tuple[Pair, ...]:
 
 def known_encoders(given: Sequence[str]) -> tuple[str, ...]:
     """Encoders given; ``all`` stands for every one that the registry knows by a name of its own."""
-    own = [*registry.NETWORKS, *registry.CLOSED_FORM]
+    own = registry.names()[:-1]
     return tuple(dict.fromkeys(name for one in given for name in (own if one == "all" else [one])))

@@ -16,7 +16,7 @@ from config.errors import RecordingError
 from config.settings import RecordingSource, Settings
 from training.protocols.data import Data
 from training.trials.epoch_files import EpochsSpec, is_epochs, read_epochs
-from training.trials.epochs import Origin, Progress, cut_recordings, plan_of
+from training.trials.epochs import Origin, Progress, cut_recordings, plan_of, whole
 
 
 def read_scored(
@@ -75,7 +75,7 @@ def _stored(folder: Path, spec: EncoderSpec) -> tuple[Epochs, Origin]:
 
 def _otherwise(have: EpochsSpec, want: EncoderSpec) -> str:
     """In which way epochs do not suit an encoder; empty: in none."""
-    if have.window != want.window:
+    if whole(have.window) != whole(want.window):
         return (
             f"window {have.window.start_s:g} to {have.window.end_s:g} s at {have.window.rate_hz:g} Hz with baseline "
             + (

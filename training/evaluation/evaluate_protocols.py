@@ -16,6 +16,7 @@ from training.evaluation import evaluate_treatments as treatments
 from training.evaluation.evaluate_inputs import windows_of
 from training.evaluation.evaluate_session import Evaluation, Found
 from training.protocols import (
+    anytime,
     categories,
     classes,
     concepts,
@@ -163,6 +164,11 @@ def _calibration(e: Evaluation) -> Data:
     return e.request.calibration
 
 
+def _anytime(e: Evaluation) -> Found:
+    base, _ = e.checked
+    return anytime.anytime(e.encoder, e.trials, e.gallery, base, e.request.options, e.progress)
+
+
 PROTOCOLS: dict[str, Callable[[Evaluation], Found]] = {
     "zero-shot": _zero_shot,
     "subjects": _subjects,
@@ -173,6 +179,7 @@ PROTOCOLS: dict[str, Callable[[Evaluation], Found]] = {
     "categories": _categories,
     "post-hoc": _post_hoc,
     "window-end": _window_end,
+    "anytime": _anytime,
     "channels": _channels,
     "causality": treatments.causality,
     "artefacts": treatments.artefacts,
@@ -184,6 +191,7 @@ NEEDS: dict[str, Callable[[Evaluation], object]] = {
     "categories": _members,
     "post-hoc": _calibration,
     "window-end": lambda e: _learned(e, "window-end"),
+    "anytime": lambda e: anytime.check(e.encoder, e.trials),
     "channels": lambda e: _learned(e, "channels"),
     "causality": lambda e: treatments.closed_form(e, "causality"),
     "artefacts": lambda e: treatments.closed_form(e, "artefacts"),

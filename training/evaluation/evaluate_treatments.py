@@ -7,7 +7,7 @@ from typing import Any
 from config.errors import SettingsError
 from inference.encoders import registry
 from training.evaluation.evaluate_session import Evaluation, Found
-from training.protocols.retrain import given_parameters
+from training.protocols.retrain import method as method_of
 from training.protocols.schema import Row
 
 FEWEST_FOR_ASR = 4
@@ -48,13 +48,14 @@ def closed_form(e: Evaluation, protocol: str) -> tuple[str, dict[str, Any]]:
     e.check_unadapted()
     spec = e.encoder.spec
     own = not registry.is_network(spec.architecture)
+    architecture, parameters = method_of(spec) if own else ("riemann", None)
     options = {
         "truth": e.request.scored.truth,
-        "parameters": given_parameters(spec) if own else None,
+        "parameters": parameters,
         "seed": e.request.options.seed,
         "progress": e.progress,
     }
-    return spec.architecture if own else "riemann", options
+    return architecture, options
 
 
 def _marked(row: Row, e: Evaluation) -> Row:

@@ -52,6 +52,8 @@ class FitSettings:
         How many; each takes a share of every batch, and all share the negatives.
     threads
         Of the processor; 0: ``THREADS``.
+    part_times
+        Samples known at earlier ends of the window, at which it must answer too; see `training.fitting.truncate`.
     """
 
     epochs: int
@@ -69,6 +71,7 @@ class FitSettings:
     precision: str = "auto"
     devices: int = 1
     threads: int = 0
+    part_times: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def learner_of(net: nn.Module, settings: FitSettings, adapter: nn.Module | None 
     SettingsError
         Objectives, network and adapter do not fit one another.
     """
-    return Learner(net, registry.combine(settings.objectives), adapter, settings.augmentations)
+    return Learner(net, registry.combine(settings.objectives), adapter, settings.augmentations, settings.part_times)
 
 
 def _work(

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from config.errors import SettingsError
 from inference.encoders.generative import Generated, Generative
+from training.fitting.truncate import truncated
 from training.objectives.augment import Augmentation, augment
 from training.objectives.base import Batch
 from training.objectives.combined import Combined
@@ -31,6 +32,8 @@ class Learner(nn.Module):
         Features (n, variants, dim) to items; None: the targets are the items.
     augmentations
         Of training windows.
+    part_times
+        Samples at which training windows may end.
 
     Raises
     ------
@@ -39,11 +42,16 @@ class Learner(nn.Module):
     """
 
     def __init__(
-        self, net: nn.Module, objective: Combined, adapter: nn.Module | None, augmentations: Sequence[Augmentation]
+        self,
+        net: nn.Module,
+        objective: Combined,
+        adapter: nn.Module | None,
+        augmentations: Sequence[Augmentation],
+        part_times: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.net, self.objective, self.adapter = net, objective, adapter
-        self.augmentations = tuple(augmentations)
+        self.augmentations, self.part_times = tuple(augmentations), tuple(part_times)
         if objective.generates and not isinstance(net, Generative):
             raise SettingsError("objective 'vae' needs an encoder that reconstructs its windows, such as vae or vrae")
         if adapter is not None and not objective.contrasts:
@@ -68,7 +76,8 @@ class Learner(nn.Module):
         everyone
             Gathers vectors over devices; None: there is one.
         """
-        windows = augment(windows, self.augmentations)
+        # in this order, for a change may carry what comes late into what is early
+        windows = truncated(augment(windows, self.augmentations), self.part_times)
         generated = self._generate(windows) if self.objective.generates else None
         vectors = generated.vectors if generated else self.net(windows)
         items = targets if self.adapter is None else self.adapter(targets)

@@ -17,6 +17,7 @@ from training.fitting.interrupt import Flag
 from training.fitting.learner import Learner, retrieval
 from training.fitting.run_folder import Row, RunFolder
 from training.fitting.schedule import rate
+from training.fitting.truncate import ends_of, until
 from training.trials.epochs import Progress
 from training.trials.examples import Pool
 
@@ -142,7 +143,7 @@ class Loop:
 
     @torch.no_grad()
     def _validate(self) -> Row:
-        """Held-out windows' items found among the held-out items."""
+        """Held-out windows' items found among the held-out items: the mean over all ends of the window."""
         if self.held is None:
             return {}
         self.learner.eval()
@@ -150,11 +151,13 @@ class Loop:
         with self.fabric.autocast():
             items = self.inner.items(items)
         total = torch.zeros(3, device=self.fabric.device)
+        ends = ends_of(self.settings.part_times, self.held.pool.shape[1])
         for windows, part in self.held.pieces():
-            with self.fabric.autocast():
-                vectors = self.inner.net(windows)
-            total += retrieval(self.inner.objective.logits(vectors.float(), items), index[part])
-        loss, mrr, top5 = (total / len(index_rows)).tolist()
+            for end in ends:
+                with self.fabric.autocast():
+                    vectors = self.inner.net(until(windows, end))
+                total += retrieval(self.inner.objective.logits(vectors.float(), items), index[part])
+        loss, mrr, top5 = (total / (len(ends) * len(index_rows))).tolist()
         return {"validation_loss": loss, "validation_mrr": mrr, "validation_top5": top5}
 
     def _interrupted(self, step: int, total: torch.Tensor) -> None:

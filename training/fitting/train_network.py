@@ -125,6 +125,7 @@ def _settings(request: TrainRequest, device: str) -> FitSettings:
             "epochs": request.epochs_max or int(usual(request.encoder)["epochs_max"]),
             "learning_rate": request.learning_rate or usual(request.encoder)["learning_rate"],
             "device": device,
+            "part_times": request.plan.window.part_times,
         }
     )
 

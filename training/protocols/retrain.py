@@ -9,6 +9,7 @@ from typing import Any
 from config.bundles import EncoderSpec, GallerySpec
 from inference.bundle import load_encoder
 from inference.encoders import registry
+from inference.encoders.staged import StagedParameters
 from inference.gallery import Gallery, check_fit
 from training.objectives.augment import Augmentation
 from training.objectives.registry import Term
@@ -72,14 +73,15 @@ def request_like(
 ) -> TrainRequest:
     """A request that differs in data only."""
     record = spec.training
+    architecture, parameters = method(spec)
     return TrainRequest(
         epochs=data.epochs,
         gallery=gallery,
-        encoder=spec.architecture,
+        encoder=architecture,
         out=out,
         plan=data.plan,
         truth=dict(data.truth),
-        parameters=given_parameters(spec),
+        parameters=parameters,
         origins=data.origins,
         seed=int(record.get("seed", 0)),
         device=device,
@@ -100,15 +102,22 @@ def fitting(folder: Path, gallery: Gallery, bundle: Path, spec: EncoderSpec, out
     return Gallery.load(out)
 
 
-def given_parameters(spec: EncoderSpec) -> dict[str, Any]:
-    """Parameters but for those that inner splits chose."""
+def method(spec: EncoderSpec) -> tuple[str, dict[str, Any]]:
+    """Encoder to train for whole windows, and its parameters but for those that inner splits chose."""
+    if spec.architecture != registry.STAGED:
+        return spec.architecture, _given(spec, spec.parameters)
+    staged = StagedParameters.model_validate(spec.parameters)
+    return staged.inner, _given(spec, staged.stages[-1].parameters)
+
+
+def _given(spec: EncoderSpec, parameters: dict[str, Any]) -> dict[str, Any]:
     tried = spec.training.get("tried")
     chosen: set[str] = set()
     if isinstance(tried, list):
         for one in tried:
             parts = str(one.get("choice", "")).split(",") if isinstance(one, dict) else []
             chosen |= {part.partition("=")[0].strip() for part in parts}
-    return {name: value for name, value in spec.parameters.items() if name not in chosen}
+    return {name: value for name, value in parameters.items() if name not in chosen}
 
 
 def _of_network(spec: EncoderSpec) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from config.errors import RecordingError, SettingsError
+from config.errors import SettingsError
 from training.protocols import zero_shot
 from training.protocols.conditions import Conditions
 from training.protocols.data import Data, Trained, TrainFn, from_the_back
 from training.protocols.schema import Curve, Row
 from training.protocols.zero_shot import Options
+from training.trials.ends import check_causal
 from training.trials.epochs import Progress, silent
 
 ENDS, CHANNELS = "window end", "channels"
@@ -36,12 +37,7 @@ def window_ends(
     RecordingError
         Filters without causality have carried later samples into earlier ones.
     """
-    for origin in (*learned.origins, *scored.origins):
-        if not origin.causal:
-            raise RecordingError(
-                f"'{origin.name}' was filtered without causality, so what comes late stands in its early samples "
-                "too; cut epochs from the raw recording for scores against the end of the window"
-            )
+    check_causal((*learned.origins, *scored.origins), "scores against the end of the window")
     window = learned.plan.window
     last = min(window.end_s, scored.plan.window.end_s)
     steps = [

@@ -48,6 +48,11 @@ NAMES = {
     "mrr_without_low_level": "MRR without low-level features",
     "mrr_without_shuffled_low_level": "MRR without shuffled features",
     "share_left": "share of the score left",
+    "top1_of_whole_windows": "top-1 of whole windows",
+    "top1_of_committed": "top-1 of early answers",
+    "top1_of_the_same_whole_windows": "top-1 of the same, whole windows",
+    "committed_less_whole": "early less whole, top-1",
+    "mean_time_to_answer_s": "mean time to answer (s)",
     "adjusted_rand": "adjusted Rand index",
     "normalised_mutual_information": "normalised mutual information",
 }

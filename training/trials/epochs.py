@@ -17,6 +17,7 @@ from acquisition.plan import Plan
 from acquisition.recordings.converted import recording_sha256
 from acquisition.sources.factory import make_source
 from config.bundles import EncoderSpec
+from config.chain import WindowSettings
 from config.errors import BundleError, RecordingError
 from config.settings import MarkerSettings, RecordingSource
 from inference.gallery import Gallery
@@ -117,8 +118,13 @@ class Trials:
 
 
 def plan_of(spec: EncoderSpec, markers: MarkerSettings | None = None) -> Plan:
-    """The plan by which a bundle's windows are cut."""
-    return Plan(spec.chain, spec.window, spec.rejection, markers or MarkerSettings())
+    """The plan by which a bundle's whole windows are cut."""
+    return Plan(spec.chain, whole(spec.window), spec.rejection, markers or MarkerSettings())
+
+
+def whole(window: WindowSettings) -> WindowSettings:
+    """A window without its earlier ends: what is known at these are the first samples of the whole one."""
+    return window.model_copy(update={"parts_s": ()})
 
 
 def cut_recordings(
@@ -156,7 +162,7 @@ def cut_recordings(
 
 
 def _cut(settings: RecordingSource, plan: Plan) -> Epochs:
-    return cut(make_source(settings.model_copy(update={"speed": 0.0})), plan)
+    return cut(make_source(settings.model_copy(update={"speed": 0.0})), replace(plan, window=whole(plan.window)))
 
 
 def gather(

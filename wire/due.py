@@ -1,4 +1,4 @@
-"""When to be warm: a little before the next window is due."""
+"""When to be warm: a little before the next window is due. Workers warm up then, and the others rehearse."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import heapq
 
 LIMIT = 256
 """Due times held; later ones are let go, since a worker that far behind is warm anyway."""
-MARGIN_S = 0.002
-"""A warm-up is planned to end this long before the window is due."""
 STALE_S = 0.02
 MEMORY = 0.8
 """Share of the old estimate that a new duration leaves standing."""
@@ -20,16 +18,19 @@ class WarmUps:
     ----------
     took_s
         How long a warm-up takes, to begin with; `took` keeps it true.
+    margin_s
+        A warm-up is planned to end this long before the window is due; after that where negative.
     """
 
-    def __init__(self, took_s: float) -> None:
+    def __init__(self, took_s: float, margin_s: float = 0.0) -> None:
         self._took_s = took_s
+        self._margin_s = margin_s
         self._due: list[float] = []
 
     @property
     def lead_s(self) -> float:
         """How long before a window is due its warm-up begins."""
-        return self._took_s + MARGIN_S
+        return self._took_s + self._margin_s
 
     def took(self, seconds: float) -> None:
         """A warm-up took so long."""

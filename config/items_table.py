@@ -1,0 +1,160 @@
+"""The items of a gallery as a table on which each is read when it is asked for.
+
+As objects a hundred thousand items take seconds to be made, and two kilobytes each; as the columns of the file they
+take milliseconds and some hundred bytes. Everything is checked on the columns, so an item that is read is a good one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from config.bundles import GALLERY_ITEMS, GallerySpec, Item
+from config.errors import BundleError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NAMES = tuple(Item.model_fields)
+KEPT = 4096
+"""Items kept as objects, as the same ones are often answered; more, and all are let go."""
+AT_ONCE = 16_384
+
+
+class ItemsTable(Sequence[Item]):
+    """Items in the order of the vectors; equal to a tuple of the same items.
+
+    Parameters
+    ----------
+    table
+        Text columns ``NAMES``, checked.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._columns = [table[name] for name in NAMES]
+        self._n = int(table.num_rows)
+        self._kept: dict[int, Item] = {}
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, row: int) -> Item: ...
+    @overload
+    def __getitem__(self, row: slice) -> tuple[Item, ...]: ...
+    def __getitem__(self, row: int | slice) -> Item | tuple[Item, ...]:
+        if isinstance(row, slice):
+            return tuple(self[k] for k in range(*row.indices(self._n)))
+        row = range(self._n)[row]
+        item = self._kept.get(row)
+        if item is None:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            item = self._kept[row] = _item(column[row].as_py() for column in self._columns)
+        return item
+
+    def __iter__(self) -> Iterator[Item]:
+        for begin in range(0, self._n, AT_ONCE):
+            columns = (column.slice(begin, AT_ONCE).to_pylist() for column in self._columns)
+            yield from map(_item, zip(*columns, strict=True))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(other) != self._n:
+            return NotImplemented if not isinstance(other, Sequence) else False
+        return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def column(self, name: str) -> list[str]:
+        """One field of every item, such as ``id``."""
+        return list(self._columns[NAMES.index(name)].to_pylist())
+
+    def rows_of(self, ids: Iterable[str]) -> dict[str, int]:
+        """Rows of those ids that are there, without a table of all of them."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        wanted = pa.array(sorted(set(ids)), pa.string())
+        column = self._columns[NAMES.index("id")]
+        there = pc.is_in(column, value_set=wanted)
+        rows = pc.indices_nonzero(there).to_pylist()
+        return dict(zip(column.filter(there).to_pylist(), rows, strict=True))
+
+
+def read_items_table(folder: Path, spec: GallerySpec) -> ItemsTable:
+    """Items of a gallery.
+
+    Raises
+    ------
+    BundleError
+        The table cannot be read, has another number of rows than ``gallery.json`` says, an id twice, no id or label, or
+        a picture outside the bundle.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    path = folder / GALLERY_ITEMS
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=list(NAMES))
+        table = table.select(NAMES).cast(pa.schema([(name, pa.string()) for name in NAMES]))
+        attributes = [_attributes(text) for text in pc.unique(table["attributes"]).to_pylist()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"'{path}' is not a table of gallery items: {str(error).splitlines()[0]}") from error
+    if any(table[name].null_count for name in NAMES[:-1]) or None in attributes:
+        raise BundleError(f"'{path}' is not a table of gallery items: a field is empty or no text")
+    if table.num_rows != spec.n_items:
+        raise BundleError(
+            f"'{path}' holds {table.num_rows} items, gallery.json says {spec.n_items}; build the gallery again"
+        )
+    if pc.count_distinct(table["id"]).as_py() != table.num_rows:
+        raise BundleError(f"'{path}' holds an id twice; every item of a gallery needs its own")
+    _refuse_outside(folder, table["picture"])
+    return ItemsTable(table)
+
+
+def ids_of(items: Sequence[Item]) -> list[str]:
+    """Ids of items, in their order."""
+    return items.column("id") if isinstance(items, ItemsTable) else [item.id for item in items]
+
+
+def _item(values: Iterable[Any]) -> Item:
+    fields = dict(zip(NAMES, values, strict=True))
+    return Item.model_construct(**{**fields, "attributes": _attributes(fields["attributes"]) or {}})
+
+
+def _attributes(text: str | None) -> dict[str, str] | None:
+    """Attributes of an item; None where the text holds something else."""
+    if not text or text == "{}":
+        return {}
+    found = json.loads(text)
+    good = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
+    return found if good else None
+
+
+def _refuse_outside(folder: Path, pictures: pa.ChunkedArray) -> None:
+    """No picture's path may lead out of the bundle, be it by its words or by a link."""
+    import pyarrow.compute as pc
+
+    root = folder.resolve()
+    by_folder: dict[str, set[str]] = {}
+    for begin in range(0, len(pictures), AT_ONCE):
+        some = pictures.slice(begin, AT_ONCE)
+        for picture in some.filter(pc.not_equal(some, "")).to_pylist():
+            where, _, name = picture.rpartition("/")
+            by_folder.setdefault(where, set()).add(name)
+    for where, names in by_folder.items():
+        inside = (folder / where).resolve()
+        bad = names & {"", ".", ".."} if inside.is_relative_to(root) else names
+        bad = bad or {name for name in names if "\\" in name}
+        if not bad and inside.is_dir():
+            with os.scandir(inside) as entries:
+                links = [entry for entry in entries if entry.is_symlink() and entry.name in names]
+            bad = {link.name for link in links if not Path(link.path).resolve().is_relative_to(root)}
+        if bad:
+            shown = f"{where}/{sorted(bad)[0]}" if where else sorted(bad)[0]
+            raise BundleError(f"picture path '{shown}' leaves the gallery folder '{folder}', which is refused")

@@ -1,0 +1,183 @@
+"""Most of an encoder's work is done before a window's last samples come, and nothing in its answer shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from signal_data import Arrival, chunks, epochs, info, plan
+
+from acquisition.averages import Averages
+from acquisition.packing import Packer
+from acquisition.pipeline import Pipeline
+from acquisition.types import Epoch, Event
+from config.bundles import EncoderSpec, GallerySpec, Item, Normalisation
+from config.chain import ChainSettings, WindowSettings
+from inference.bundle import LoadedEncoder
+from inference.encoders.base import unit_norm
+from inference.encoders.eegproject import EEGProject
+from inference.encoders.network import Network
+from inference.encoders.nice import NICE
+from inference.gallery import Gallery
+from inference.worker import BEGUN, Decoder, Rules, Taken
+from wire.packets import Draft, Result, Window
+
+RATE, CHANNELS, TIMES, DIM = 250.0, ("P7", "P8", "O1", "O2"), 100, 12
+KNOWN = 95
+
+
+def loaded(net: torch.nn.Module | None = None, **fields: Any) -> LoadedEncoder:
+    torch.manual_seed(0)
+    made: dict[str, Any] = {
+        "architecture": "nice",
+        "channels": CHANNELS,
+        "window": WindowSettings(end_s=0.4),
+        "chain": ChainSettings(channels=CHANNELS),
+        "space": "test",
+        "dim": DIM,
+        "weights_sha256": "0" * 64,
+    }
+    net = net or NICE(len(CHANNELS), TIMES, DIM)
+    return LoadedEncoder(EncoderSpec(**{**made, **fields}), "f" * 16, "cpu", Network(net, "cpu"))
+
+
+def decoder(encoder: LoadedEncoder) -> Decoder:
+    vectors = unit_norm(np.random.default_rng(0).standard_normal((40, DIM)))
+    spec = GallerySpec(space="test", dim=DIM, model="m", n_items=40, items_sha256="0" * 64, vectors_sha256="0" * 64)
+    items = tuple(Item(id=f"i{k}", label=f"l{k}") for k in range(40))
+    ticks = count(100)
+    return Decoder(encoder, Gallery(spec, items, vectors), Rules("w"), lambda: next(ticks) / 1000)
+
+
+def window(seed: int, sequence: int = 0) -> Window:
+    data = np.random.default_rng(seed).normal(0, 10, (2, len(CHANNELS), TIMES)).astype(np.float32)
+    return Window(
+        session="s", segment=1, sequence=sequence, stimulus="x", onset_s=1.0, sampling_rate_hz=RATE,
+        first_sample_offset_s=0.0, channels=CHANNELS, versions=2, times=TIMES, repeats=2, data=data,
+    )  # fmt: skip
+
+
+def draft(of: Window, times: int = KNOWN, **changes: Any) -> Draft:
+    fields = {"channels": of.channels, "versions": 2, "times": times, "data": of.data[:, :, :times].copy()}
+    return Draft(**of.key._asdict(), **{**fields, **changes})
+
+
+WHITENING = tuple(map(tuple, (np.eye(4) + 0.1).tolist()))
+
+
+@pytest.mark.parametrize("whitening", [None, WHITENING])
+def test_the_answer_is_the_same_to_the_last_bit(whitening: Any) -> None:
+    norm = Normalisation(mean_uv=(1.0,) * 4, scale_uv=(9.0, 10.0, 11.0, 12.0), whitening=whitening)
+    encoder = loaded(normalisation=norm)
+    one = window(3)
+    begun = encoder.begin(one.data[:, :, :KNOWN])
+    assert begun is not None
+    assert encoder.encode(one.data, begun).tobytes() == encoder.encode(one.data).tobytes()
+    # of other samples it is let go
+    other = window(4)
+    assert encoder.encode(other.data, begun).tobytes() == encoder.encode(other.data).tobytes()
+
+
+def test_a_worker_answers_alike_with_a_draft_without_and_with_a_false_one() -> None:
+    served = decoder(loaded())
+    served.warm_up()
+    assert served.drafts
+    one = window(5)
+    (plain,) = served.answer([Taken(one, 1.0)])
+    calls: list[str] = []
+    spied = served.encoder.encoder
+    assert isinstance(spied, Network)
+    for name in ("begin", "finish"):
+        inner = getattr(spied, name)
+        setattr(spied, name, lambda *given, inner=inner, name=name: (calls.append(name), inner(*given))[1])
+    for sent in (draft(one), draft(window(6)), draft(one, 90), draft(one, channels=("a", "b", "c", "d"))):
+        calls.clear()
+        served.begin(sent)
+        before = list(calls)
+        (found,) = served.answer([Taken(one, 1.0)])
+        assert isinstance(found, Result)
+        assert isinstance(plain, Result)
+        assert found.data.tobytes() == plain.data.tobytes()
+        assert found.answers == plain.answers
+        begins = sent.times >= KNOWN and sent.channels == CHANNELS
+        assert before == ["begin"] * begins
+        helped = begins and np.array_equal(sent.data, one.data[:, :, :KNOWN])
+        assert calls[len(before) :] == (["finish"] if helped else ["begin", "finish"])
+
+
+def test_drafts_whose_windows_never_come_do_not_pile_up() -> None:
+    served = decoder(loaded())
+    for k in range(3 * BEGUN):
+        served.begin(draft(window(0, sequence=k)))
+    assert len(served._begun) == BEGUN
+    bad = draft(window(0, sequence=99))
+    served.begin(draft(window(0, sequence=99), data=np.full_like(bad.data, np.nan)))
+    assert bad.key not in served._begun
+
+
+def test_an_encoder_that_needs_every_sample_asks_for_no_drafts() -> None:
+    encoder = loaded(EEGProject(len(CHANNELS), TIMES, DIM), architecture="eegproject")
+    served = decoder(encoder)
+    served.warm_up()
+    assert not served.drafts
+    assert encoder.begin(window(0).data[:, :, :KNOWN]) is None
+
+
+def test_one_step_has_no_beginning() -> None:
+    assert Network(NICE(2, 75, 4), "cpu").known == 0
+    windows = np.random.default_rng(0).standard_normal((2, 2, 75), dtype=np.float32)
+    net = NICE(2, 75, 4).eval()
+    with torch.inference_mode():
+        expected = net(torch.from_numpy(windows)).numpy()
+    assert np.allclose(Network(net, "cpu", "float32").embed(windows), expected, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 40), st.sampled_from([0, 3, 60]))
+def test_what_the_pipeline_drafts_is_the_beginning_of_the_window(size: int, late: int) -> None:
+    cut = plan(end_s=0.4, baseline_s=(-0.1, 0.0))
+    pipeline = Pipeline(info(exact_rows=True), cut, Averages())
+    rng = np.random.default_rng(size)
+    samples, stamps = rng.normal(0, 10, (2, 700)).astype(np.float32), np.arange(700) / RATE
+    marks = [Arrival(at + late, Event(at / RATE, label, row=at)) for at, label in ((100, "a"), (250, "b"), (400, "a"))]
+    drafts: list[Epoch] = []
+    found = []
+    for chunk in chunks(samples, stamps, range(size, 700, size), marks):
+        found += pipeline.feed(chunk)
+        while (one := pipeline.draft()) is not None:
+            drafts.append(one)
+    whole = {one.sequence: one for one in epochs(found)}
+    assert len(whole) == 3
+    assert len({one.sequence for one in drafts}) == len(drafts)
+    if size <= pipeline.draft_samples:
+        assert len(drafts) == 3
+    packer = Packer("s", 0, ("a", "b"), RATE, simulated=True)
+    for one in drafts:
+        packet = packer.draft(one)
+        assert packet.times == cut.window.draft_times == 95
+        assert packet.data.tobytes() == np.ascontiguousarray(whole[one.sequence].data[:, :, :95]).tobytes()
+        assert packet.key == packer.window(whole[one.sequence], 0.0).key
+
+
+def test_drafting_changes_nothing_that_follows() -> None:
+    cut = plan(end_s=0.4)
+    samples, stamps = np.random.default_rng(0).normal(0, 10, (2, 600)).astype(np.float32), np.arange(600) / RATE
+    marks = [Arrival(at, Event(at / RATE, "a", row=at)) for at in (100, 200, 300)]
+    outcomes = []
+    for drafting in (False, True):
+        pipeline = Pipeline(info(exact_rows=True), cut, Averages())
+        found = []
+        for chunk in chunks(samples, stamps, range(3, 600, 3), marks):
+            found += pipeline.feed(chunk)
+            if drafting:
+                pipeline.draft()
+                pipeline.rehearse()
+        outcomes.append([(one.data.tobytes(), one.repeats) for one in epochs(found)])
+        assert dataclasses.asdict(found[-1])["sequence"] == 2
+    assert outcomes[0] == outcomes[1]
