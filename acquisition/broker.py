@@ -22,7 +22,7 @@ from acquisition.situation import Situation
 from acquisition.switches import Switches
 from config.errors import JournalError, WireError
 from config.settings import DispatchSettings
-from wire import sockets
+from wire import sockets, tuning
 from wire.clock import now
 from wire.codec import Frame, decode, encode
 from wire.due import WarmUps
@@ -35,6 +35,8 @@ Received = tuple[bytes, Packet]
 AT_ONCE = 200
 """Messages taken from one socket before the others are looked at."""
 POLL_MS, BUSY_MS = 50, 2
+AWAKE_S = 0.02
+"""Processors may sleep so long after the samples of a window were due, once it is answered."""
 REHEARSAL_S = 0.0015
 """A rehearsal begins so long before the samples of a window arrive."""
 STATUS_S = 1.0
@@ -66,6 +68,8 @@ class Broker:
         Messages on any socket that were no packets, or not for that socket.
     failure
         Why the journal could not be written, empty while it can.
+    awake
+        Keeps the processors awake while a window is about to be answered, once it is open.
     """
 
     def __init__(
@@ -100,6 +104,8 @@ class Broker:
         self._greet = False
         self._read_all = False
         self._rehearsals = WarmUps(REHEARSAL_S)
+        self.awake = tuning.Awake()
+        self._awake_until = 0.0
         self._window: Window | None = None
         self._result: Result | None = None
 
@@ -131,6 +137,7 @@ class Broker:
 
     def close(self) -> None:
         """Let go of the sockets; what was published last is flushed first."""
+        self.awake.close()
         for socket in self._sockets:
             socket.close(linger=FLUSH_MS if socket.type == zmq.XPUB else 0)
         self._sockets = []
@@ -200,6 +207,8 @@ class Broker:
         usable = self.dispatcher.workers.usable()
         self.switches.served = bool(usable)
         self.switches.drafts = any(worker.ready.drafts for worker in usable)
+        if self.awake.held and now() > self._awake_until and not self.dispatcher.outstanding:
+            self.awake.rest()
         self._deliveries.pump(self._sockets[2])
         self._beat(now())
         self._announce(now())
@@ -254,6 +263,8 @@ class Broker:
         for due in batch.due if self.settings.policy == "drop_oldest" else ():
             actions += [Send(worker.identity, due) for worker in self.dispatcher.workers.usable()]
             self._rehearsals.add(due.due_s)
+            self._awake_until = max(self._awake_until, due.due_s + AWAKE_S)
+            self.awake.hold()
         for draft in batch.drafts:
             worker = self.dispatcher.workers.pick()
             actions += [Send(worker.identity, draft)] if worker is not None and worker.ready.drafts else []

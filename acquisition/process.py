@@ -31,6 +31,7 @@ from acquisition.types import Source
 from config.bundles import EncoderSpec, fingerprint
 from config.errors import JournalError
 from config.settings import Settings
+from wire import tuning
 from wire.endpoints import endpoints
 
 LIVE_KINDS = ("lsl", "brainflow")
@@ -76,6 +77,10 @@ def run(settings: Settings, switches: Switches, source: Source | None = None) ->
     )
     handoff = Handoff(BATCHES[settings.dispatch.policy])
     broker = _broker(settings, spec, recorder, handoff, switches)
+    live = settings.dispatch.policy == "drop_oldest"
+    tuning.settle(settings.run, live=live, worker=False)
+    if live and settings.run.awake:
+        broker.awake.open()
     _serve(broker, Reader(job, recorder, handoff, switches))
 
 

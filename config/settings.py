@@ -234,6 +234,14 @@ class RunSettings(Frozen):
     stop_s: PositiveFloat = 15.0
     restarts: NonNegativeInt = 5
     """Restarts of one child before the run gives up."""
+    awake: bool = True
+    """Live, processors are kept from sleeping while a window is about to be answered, where the system allows it
+    (Linux: whoever may write to /dev/cpu_dma_latency, such as root). It costs power, and no processor time."""
+    realtime: bool = False
+    """Live, acquisition, workers and displays go before everything that is not real-time, where the system allows it
+    (Linux: root, or a limit of rtprio in /etc/security/limits.conf)."""
+    split_cores: bool = False
+    """Workers keep to the second half of the processors, everything else to the first."""
 
 
 class Settings(Frozen):

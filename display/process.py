@@ -20,6 +20,7 @@ from display.state import State
 from display.terminal import Terminal
 from display.trace import Trace
 from display.truth import Truth, read_truth
+from wire import tuning
 from wire.clock import now
 from wire.codec import decode, encode
 from wire.endpoints import endpoints
@@ -193,6 +194,7 @@ def show(settings: Settings, options: Options) -> int:
     old = {number: signal.signal(number, display.stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         state.truth = read_truth(settings)
+        tuning.settle(settings.run, live=settings.dispatch.policy == "drop_oldest", worker=False)
         display.run()
     finally:
         numbers = report(state, now(), snr_db(settings))

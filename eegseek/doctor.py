@@ -64,6 +64,7 @@ def diagnose(constraints: Path | None = None) -> list[Check]:
         _brainflow(),
         _gpu(),
         _sockets(),
+        _tuning(),
         _disk(Path.cwd()),
     ]
 
@@ -281,6 +282,23 @@ def _sockets() -> Check:
     if not crossed:
         return Check("ZeroMQ", "fail", f"{seen}; a message over ipc did not arrive", mend)
     return Check("ZeroMQ", "ok" if zmq.has("curve") else "warn", seen, "" if zmq.has("curve") else mend)
+
+
+def _tuning() -> Check:
+    """What lets answers come sooner and more evenly; nothing fails without."""
+    from inference.encoders import lean
+    from wire import tuning
+
+    awake = tuning.Awake()
+    kept = awake.open()
+    awake.close()
+    said = [
+        f"processors can{'' if kept else 'not'} be kept awake",
+        f"real-time priority is {'' if tuning.may_prioritise() else 'not '}allowed",
+    ]
+    said.append(f"bfloat16 is {'' if lean.supported() else 'not '}in the processor")
+    mend = "" if kept else f"let your group write to {tuning.QOS} (a udev rule); answers come some milliseconds sooner"
+    return Check("latency", "ok", "; ".join(said), mend)
 
 
 def _disk(folder: Path) -> Check:

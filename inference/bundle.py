@@ -78,6 +78,11 @@ class LoadedEncoder:
         """Samples that a window may hold, rising: those of the earlier ends, then of the whole window."""
         return *self.spec.window.part_times, self.spec.window.n_times
 
+    @property
+    def known(self) -> int:
+        """Samples of a window that the encoder can begin with; 0 where it needs all of them."""
+        return self.encoder.known if isinstance(self.encoder, Anticipating) else 0
+
     def begin(self, known: NDArray[np.float32]) -> Begun | None:
         """Do what can be done before the last samples of windows have come; None where that is nothing.
 
@@ -86,8 +91,7 @@ class LoadedEncoder:
         known
             (n, channels, times), µV: the first samples of whole windows.
         """
-        encoder = self.encoder
-        needs = encoder.known if isinstance(encoder, Anticipating) else 0
+        encoder, needs = self.encoder, self.known
         if not isinstance(encoder, Anticipating) or not needs:
             return None
         if known.ndim != 3 or known.shape[1] != self.shape[0] or known.shape[2] < needs:

@@ -68,6 +68,7 @@ def run(settings: Settings, name: str, spare: bool, stop: StopFlag) -> None:
     """
     endpoint = endpoints(settings.run.folder).work
     decoder = load_decoder(settings.inference, name)
+    tuning.settle(settings.run, live=settings.dispatch.policy == "drop_oldest", worker=True)
     with zmq.Context() as context, sockets.make(context, zmq.DEALER) as socket, ThreadPoolExecutor(1) as loader:
         # queue for living connections only: no pile of old heartbeats for a dispatcher that comes back
         socket.setsockopt(zmq.IMMEDIATE, 1)
@@ -141,7 +142,7 @@ class Worker:
             self.decoder.begin(self.drafts.popleft())
             self.link.counters["drafts"] += 1
         elif self.warm_ups.take(now()):
-            self.warm_ups.took(self.decoder.warm())
+            self.warm_ups.took(self.decoder.rehearse())
             self.link.counters["warm_ups"] += 1
             # the way back is to be warm, too
             self.link.beat(now())

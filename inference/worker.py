@@ -24,7 +24,7 @@ NOT_CAUSAL = "not-causal"
 """Flag of answers by an encoder that was trained on EEG filtered without causality."""
 AT_HAND = 2
 """Batches (in exact mode: windows) that a worker holds: one at work and one waiting, so that it never idles."""
-NOISE = Key("", 0, 0, 0)
+NOBODY = Key("", 0, 0, 0)
 BEGUN = 16
 """Windows that may be begun and not yet here."""
 WARM_UP = 8
@@ -123,14 +123,14 @@ class Decoder:
         self._rules: dict[tuple[int, int, int], _Rule] = {}
         self._noises: dict[int, list[Frame]] = {}
         self._begun: dict[Key, Begun] = {}
-        self._noise_begun: Begun | None = None
+        self._guess: tuple[Window, Begun] | None = None
         self.limit = 1 if rules.mode == "exact" else rules.batch
         """Windows decoded at once; `warm_up` lowers it where a batch would take too long."""
 
     @property
     def drafts(self) -> bool:
         """Whether the first samples of a window are of use here."""
-        return self.rules.mode == "exact" and self._noise_begun is not None
+        return self.rules.mode == "exact" and self.encoder.known > 0
 
     @property
     def credit(self) -> int:
@@ -141,41 +141,55 @@ class Decoder:
         """Answer noise of the real shapes once, of whole windows or of a part, from frames to frames; seconds taken."""
         frames = self._noise(len(self.encoder.times) - 1 if part is None else part)
         began = time.perf_counter()
-        if windows == 1 and part is None and self._noise_begun is not None:
-            # as live, where it has been begun by the time that the window is here
-            self._keep(NOISE._replace(part=len(self.encoder.times) - 1), self._noise_begun)
         made = (decode(frames) for _ in range(windows))
-        for packet in self.answer([Taken(window, self.clock()) for window in made if isinstance(window, Window)]):
-            encode(packet)
+        self._try([window for window in made if isinstance(window, Window)])
         return time.perf_counter() - began
+
+    def rehearse(self) -> float:
+        """Answer what is known of the window that was begun last, or noise where none was; seconds taken.
+
+        What it goes through is what the window itself will need, down to the vectors that it comes near to.
+        """
+        if self._guess is None:
+            return self.warm()
+        window, begun = self._guess
+        self._guess = None
+        began = time.perf_counter()
+        self._begun[window.key] = begun
+        self._try([window])
+        return time.perf_counter() - began
+
+    def _try(self, windows: list[Window]) -> None:
+        for packet in self.answer([Taken(window, self.clock()) for window in windows]):
+            encode(packet)
 
     def _noise(self, part: int) -> list[Frame]:
         """Frames of a window of noise; made once, since making it takes as long as decoding it."""
         if part not in self._noises:
-            spec, times = self.encoder.spec, self.encoder.times[part]
-            shape = (2, len(spec.channels), times)
-            window = Window(
-                **NOISE._replace(part=part)._asdict(),
-                final=part == len(spec.window.parts_s),
-                stimulus="",
-                onset_s=0.0,
-                sampling_rate_hz=spec.window.rate_hz,
-                first_sample_offset_s=spec.window.start_s,
-                channels=spec.channels,
-                versions=2,
-                times=times,
-                repeats=2,
-                data=np.random.default_rng(0).standard_normal(shape, dtype=np.float32),
-            )
-            self._noises[part] = encode(window)
+            shape = (2, len(self.encoder.spec.channels), self.encoder.times[part])
+            noise = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+            self._noises[part] = encode(self._window(noise, part))
         return self._noises[part]
+
+    def _window(self, data: Windows, part: int) -> Window:
+        """A window of nobody."""
+        spec = self.encoder.spec
+        return Window(
+            **NOBODY._replace(part=part)._asdict(),
+            final=part == len(spec.window.parts_s),
+            stimulus="",
+            onset_s=0.0,
+            sampling_rate_hz=spec.window.rate_hz,
+            first_sample_offset_s=spec.window.start_s,
+            channels=spec.channels,
+            versions=2,
+            times=data.shape[2],
+            repeats=2,
+            data=data,
+        )
 
     def warm_up(self) -> None:
         """Rounds of `warm`, until the first window will find everything in place."""
-        self.warm()
-        noise = decode(self._noise(len(self.encoder.times) - 1))
-        if isinstance(noise, Window):
-            self._noise_begun = self.encoder.begin(noise.data)
         for _ in range(WARM_UP):
             self.warm()
         # what they share with whole windows is hot by now
@@ -195,13 +209,15 @@ class Decoder:
             begun = self.encoder.begin(draft.data)
         except DECODER_ERRORS:
             return  # the window itself will bring it to light
-        if begun is not None:
-            self._keep(draft.key, begun)
-
-    def _keep(self, key: Key, begun: Begun) -> None:
-        self._begun[key] = begun
+        if begun is None:
+            return
+        self._begun[draft.key] = begun
         if len(self._begun) > BEGUN:
             del self._begun[next(iter(self._begun))]
+        missing = self.encoder.times[-1] - draft.times
+        if draft.versions == 2 and missing >= 0:
+            held = np.pad(draft.data, ((0, 0), (0, 0), (0, missing)), mode="edge")
+            self._guess = self._window(held, len(self.encoder.times) - 1), begun
 
     def answer(self, taken: Sequence[Taken]) -> list[Result | Failure]:
         """Result of each window, or a Failure where it cannot be decoded.
