@@ -78,7 +78,7 @@ def run(settings: Settings, switches: Switches, source: Source | None = None) ->
     handoff = Handoff(BATCHES[settings.dispatch.policy])
     broker = _broker(settings, spec, recorder, handoff, switches)
     live = settings.dispatch.policy == "drop_oldest"
-    tuning.settle(settings.run, live=live, worker=False)
+    tuning.settle(settings.run, live=live)
     if live and settings.run.awake:
         broker.awake.open()
     _serve(broker, Reader(job, recorder, handoff, switches))

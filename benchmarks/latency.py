@@ -92,6 +92,7 @@ def described(options: LatencyOptions) -> dict[str, Any]:
         "seconds": options.seconds, "warm_s": options.warm_s, "channels": sizes.channels, "rate_hz": sizes.rate_hz,
         "chunk": options.chunk, "rsvp_hz": options.rsvp_hz, "encoder": sizes.encoder, "dim": sizes.dim,
         "gallery": sizes.gallery, "seed": options.seed, "peers": list(options.peers),
+        "awake": options.awake, "realtime": options.realtime,
     }  # fmt: skip
 
 

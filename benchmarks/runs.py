@@ -52,6 +52,8 @@ class LatencyOptions:
         Of `PEERS`, each measured in turn.
     control
         Measure the control, too.
+    awake, realtime
+        Settings of the run of these names.
     json
         Where the result is written, too.
     seed
@@ -66,6 +68,8 @@ class LatencyOptions:
     rsvp_hz: float = 5.0
     peers: tuple[str, ...] = ()
     control: bool = True
+    awake: bool = True
+    realtime: bool = False
     json: Path | None = None
     seed: int = 0
 
@@ -159,7 +163,11 @@ def run_ours(folder: Path, bundles: tuple[Path, Path], options: LatencyOptions, 
         session=SessionSettings(name="bench", folder=str(folder / "sessions")),
         source=LslSource(name=stage.name, marker_name=f"{stage.name}-markers", wait_s=START_S),
         inference=InferenceSettings(encoder=str(bundles[0]), gallery=str(bundles[1]), device="cpu", spare=False),
-        run=RunSettings(folder=str(run_folder)),
+        run=RunSettings(
+            folder=str(run_folder),
+            awake=options.awake,
+            realtime=options.realtime,
+        ),
     )
     config = folder / "settings.json"
     config.write_text(settings.model_dump_json())

@@ -240,8 +240,6 @@ class RunSettings(Frozen):
     realtime: bool = False
     """Live, acquisition, workers and displays go before everything that is not real-time, where the system allows it
     (Linux: root, or a limit of rtprio in /etc/security/limits.conf)."""
-    split_cores: bool = False
-    """Workers keep to the second half of the processors, everything else to the first."""
 
 
 class Settings(Frozen):

@@ -194,7 +194,7 @@ def show(settings: Settings, options: Options) -> int:
     old = {number: signal.signal(number, display.stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         state.truth = read_truth(settings)
-        tuning.settle(settings.run, live=settings.dispatch.policy == "drop_oldest", worker=False)
+        tuning.settle(settings.run, live=settings.dispatch.policy == "drop_oldest")
         display.run()
     finally:
         numbers = report(state, now(), snr_db(settings))

@@ -24,6 +24,8 @@ def latency(
         list[str], typer.Option(help="Measure this beside us, in the same call: mne-lsl, mne-lsl-tuned; repeatable.")
     ] = [],  # noqa: B006
     control: Annotated[bool, typer.Option(help="Measure the same processes and messages without work, too.")] = True,
+    awake: Annotated[bool, typer.Option(help="run.awake of the settings.")] = True,
+    realtime: Annotated[bool, typer.Option(help="run.realtime of the settings.")] = False,
     json: Json = None,
     encoder: Annotated[str, typer.Option(help="Name in the encoder registry.")] = "nice",
     gallery: Annotated[int, typer.Option(min=2, help="Items in the gallery.")] = 16_540,
@@ -47,6 +49,8 @@ def latency(
             rsvp_hz=rsvp,
             peers=tuple(peer),
             control=control,
+            awake=awake,
+            realtime=realtime,
             json=json,
             seed=seed,
         )

@@ -133,13 +133,14 @@ class LoadedEncoder:
         if begun is None or not begun.of(windows):
             begun = self.begin(windows)
         if begun is not None and isinstance(self.encoder, Anticipating):
-            return self.encoder.finish(begun.state, self._normalised(windows))
+            return self.encoder.finish(begun.state, self._normalised(windows, begun.known.shape[2]))
         return self.encoder.embed(self._normalised(windows))
 
-    def _normalised(self, windows: NDArray[Any]) -> Windows:
-        """In a buffer of known alignment (see `aligned`), filled up with zeros where the encoder is a network."""
+    def _normalised(self, windows: NDArray[Any], since: int = 0) -> Windows:
+        """From sample ``since`` on, in a buffer of known alignment (`aligned`), filled up with zeros for networks."""
+        windows = windows[:, :, since:]
         n, channels, times = windows.shape
-        out = aligned((n, channels, self.times[-1] if self._padded else times))
+        out = aligned((n, channels, self.times[-1] - since if self._padded else times))
         known = out[:, :, :times]
         out[:, :, times:] = 0
         if self._scaling is None:
@@ -154,7 +155,7 @@ class LoadedEncoder:
 
     @cached_property
     def _padded(self) -> bool:
-        return registry.is_network(self.spec.architecture)
+        return len(self.times) > 1 and registry.is_network(self.spec.architecture)
 
     @cached_property
     def _scaling(self) -> tuple[Windows, Windows] | None:

@@ -68,7 +68,7 @@ def run(settings: Settings, name: str, spare: bool, stop: StopFlag) -> None:
     """
     endpoint = endpoints(settings.run.folder).work
     decoder = load_decoder(settings.inference, name)
-    tuning.settle(settings.run, live=settings.dispatch.policy == "drop_oldest", worker=True)
+    tuning.settle(settings.run, live=settings.dispatch.policy == "drop_oldest")
     with zmq.Context() as context, sockets.make(context, zmq.DEALER) as socket, ThreadPoolExecutor(1) as loader:
         # queue for living connections only: no pile of old heartbeats for a dispatcher that comes back
         socket.setsockopt(zmq.IMMEDIATE, 1)

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from config.items_table import named
 from inference import relevance, score
 from inference.bundle import Begun, LoadedEncoder
 from inference.encoders.base import Vectors, Windows
@@ -330,8 +331,8 @@ class Decoder:
         return self._rules[key]
 
     def _hit(self, row: int, cosine: float, probability: float) -> Hit:
-        item = self.gallery.items[row]
-        return Hit(id=item.id, label=item.label, modality=item.modality, cosine=cosine, probability=probability)
+        identity, label, modality = named(self.gallery.items, row)
+        return Hit(id=identity, label=label, modality=modality, cosine=cosine, probability=probability)
 
     def _fault(self, window: Window) -> str:
         """Why a window cannot be decoded; empty where it can."""

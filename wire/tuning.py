@@ -93,7 +93,7 @@ class Awake:
         os.write(self._file, struct.pack("i", latency_us))
 
 
-def settle(run: RunSettings, *, live: bool, worker: bool) -> None:
+def settle(run: RunSettings, *, live: bool) -> None:
     """Put this process where the settings want it; before it makes threads and sockets, which inherit it.
 
     Parameters
@@ -102,11 +102,7 @@ def settle(run: RunSettings, *, live: bool, worker: bool) -> None:
         Of the run.
     live
         What is replayed as fast as it goes is not to keep others from working.
-    worker
-        A worker, and not acquisition or a display.
     """
-    if run.split_cores:
-        keep_to(side(worker))
     if run.realtime and live:
         prioritise()
 
@@ -124,22 +120,3 @@ def may_prioritise() -> bool:
     """Whether the system would let us; asked in a thread of its own, which keeps nothing of it."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(prioritise).result()
-
-
-def keep_to(cores: tuple[int, ...]) -> bool:
-    """Keep this thread, and those that it starts, to some of the processors; whether the system lets us."""
-    try:
-        os.sched_setaffinity(0, cores)
-    except (AttributeError, OSError, ValueError):
-        return False
-    return True
-
-
-def side(workers: bool) -> tuple[int, ...]:
-    """Processors of the workers, or of everything else: the second and the first half of those that we may use."""
-    try:
-        cores = sorted(os.sched_getaffinity(0))
-    except AttributeError:
-        return ()
-    half = max(1, len(cores) // 2)
-    return tuple(cores[half:] or cores) if workers else tuple(cores[:half])

@@ -22,6 +22,8 @@ from wire import lsl_scope
 from wire.clock import now
 
 _FIRST_PULL_S = 0.25
+_MARKERS_S = 0.008
+"""Markers are asked for no more often while samples flow: they come long before the windows that they begin."""
 
 
 class LslReader:
@@ -59,7 +61,7 @@ class LslReader:
         lsl_scope.listen()
         settings = self._settings
         self._watchdog = Watchdog(settings.stalled_s, settings.lost_s, settings.give_up_s)
-        self._last_raw = -np.inf
+        self._last_raw = self._asked_at = -np.inf
         self._over = False
         clocks = ForeignClocks(socket.gethostname(), time.time)
         eeg, *markers = find(_queries(settings), settings.wait_s)
@@ -126,7 +128,7 @@ class LslReader:
     def _chunk(self, eeg: EegStream, rows: NDArray[Any], raw: NDArray[np.float64], arrived: float, state: str) -> Chunk:
         offset = eeg.offset(raw, arrived)
         stamps = raw + offset
-        events = [] if self._markers is None else self._markers.read(arrived)
+        events = self._read_markers(arrived, bool(raw.size))
         if eeg.layout.stim is not None:
             found = eeg.edges.find(rows[:, eeg.layout.stim])
             events += [Event(float(stamps[row]), number_label(value)) for row, value in found]
@@ -142,6 +144,12 @@ class LslReader:
             state=state,
             final=self._is_over(eeg, arrived),
         )
+
+    def _read_markers(self, arrived: float, flowing: bool) -> list[Event]:
+        if self._markers is None or (flowing and arrived - self._asked_at < _MARKERS_S):
+            return []
+        self._asked_at = arrived
+        return self._markers.read(arrived)
 
     def _is_over(self, eeg: EegStream, arrived: float) -> bool:
         """Whether a finite stream has ended: every sample up to its end is read, or no more will come."""

@@ -40,8 +40,8 @@ class Anticipating(Encoder, Protocol):
         """What `finish` goes on from, of normalised windows (n, channels, times) with ``known`` samples or more."""
         ...
 
-    def finish(self, begun: Any, windows: Windows) -> Vectors:
-        """Vectors of whole windows whose first samples `begin` was given."""
+    def finish(self, begun: Any, samples: Windows) -> Vectors:
+        """Vectors of windows whose first samples `begin` was given, by the samples from ``known`` on."""
         ...
 
 

@@ -32,12 +32,12 @@ class Early(Protocol):
     known: int
     """Samples that `begin` needs; 0 where nothing can be done before the last has come."""
 
-    def begin(self, windows: torch.Tensor) -> torch.Tensor:
-        """(n, any) of windows (n, channels, ``known`` or more)."""
+    def begin(self, windows: torch.Tensor) -> Any:
+        """What `finish` goes on from, of windows (n, channels, ``known`` or more)."""
         ...
 
-    def finish(self, begun: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
-        """Embeddings (n, dim) of whole windows: after ``begin``, what calling the network gives."""
+    def finish(self, begun: Any, samples: torch.Tensor) -> torch.Tensor:
+        """Embeddings (n, dim) by the samples from ``known`` on: what calling the network gives."""
         ...
 
 
@@ -98,19 +98,19 @@ class Network:
             out = self.net(self._batch(windows))
         return np.ascontiguousarray(out.float().cpu().numpy())
 
-    def begin(self, windows: Windows) -> torch.Tensor:
+    def begin(self, windows: Windows) -> Any:
         """What `finish` goes on from, of the first ``known`` samples of windows."""
         if not isinstance(self.net, Early):
             raise TypeError(f"{type(self.net).__name__} has nothing to begin with")
         with torch.inference_mode():
             return self.net.begin(self._batch(windows))
 
-    def finish(self, begun: torch.Tensor, windows: Windows) -> Vectors:
-        """Vectors (n, dim) float32 of whole windows whose first samples `begin` was given."""
+    def finish(self, begun: Any, samples: Windows) -> Vectors:
+        """Vectors (n, dim) float32 of windows whose first samples `begin` was given, by those from there on."""
         if not isinstance(self.net, Early):
             raise TypeError(f"{type(self.net).__name__} has nothing to begin with")
         with torch.inference_mode():
-            out = self.net.finish(begun, self._batch(windows))
+            out = self.net.finish(begun, self._batch(samples))
         return np.ascontiguousarray(out.numpy())
 
     def _batch(self, windows: Windows) -> torch.Tensor:

@@ -112,25 +112,35 @@ class NICE(nn.Module):
         return FoldedNICE(self)
 
 
+Begun = tuple[torch.Tensor, torch.Tensor]
+"""(n, dim) of the first linear layer, and (n x channels, filters) of the last step's first part."""
+
+
 class FoldedNICE(nn.Module):
-    """NICE for inference, in half the time of its layers.
+    """NICE for inference, in half the time of its layers, most of it before a window ends.
 
     The signal is pooled by one cumulative sum, which commutes with the convolution, and the convolution is one matrix
     product over its patches with the first batch norm in the kernels; the second batch norm goes into the spatial
     filters, and the 1 x 1 convolution into the first linear layer of the projection.
 
-    All steps but the last need only the first ``known`` samples of a window, and can be done before the others come.
+    All steps but the last need only the first ``known`` samples of a window. Of the last one the part of these samples
+    is done with them, too: what is left are the ``last`` samples through the end of the pooled kernels.
 
     Attributes
     ----------
     known
         Samples that `begin` needs; 0 where there is but one step.
+    last
+        Samples that `finish` needs, from ``known`` on.
     """
 
     temporal: torch.Tensor
     temporal_bias: torch.Tensor
+    pooled: torch.Tensor
     spatial: torch.Tensor
     spatial_bias: torch.Tensor
+    tail: torch.Tensor
+    tail_bias: torch.Tensor
 
     @torch.no_grad()
     def __init__(self, net: NICE) -> None:
@@ -138,8 +148,12 @@ class FoldedNICE(nn.Module):
         self.width, self.stride = net.width, net.stride
         scale, shift = affine(net.norm1)
         # (kernel, filters); the sum over the pool becomes a mean here
-        self.register_buffer("temporal", (net.temporal.weight[:, 0, 0] * scale[:, None] / net.width).T.contiguous())
+        temporal = (net.temporal.weight[:, 0, 0] * scale[:, None] / net.width).T.contiguous()
+        self.register_buffer("temporal", temporal)
         self.register_buffer("temporal_bias", _bias(net.temporal) * scale + shift)
+        # summing shifted copies of the signal is convolving with the sum of shifted kernels
+        shifts = [functional.pad(temporal, (0, 0, k, net.width - 1 - k)) for k in range(net.width)]
+        self.register_buffer("pooled", torch.stack(shifts).sum(0))
         scale, shift = affine(net.norm2)
         spatial = net.spatial.weight[..., 0] * scale[:, None, None]  # (filters out, filters in, channels)
         self.register_buffer("spatial", spatial.permute(2, 1, 0).flatten(0, 1).contiguous())
@@ -149,29 +163,34 @@ class FoldedNICE(nn.Module):
         folded = by_step @ mix
         self.head = nn.Linear(linear.in_features - mix.shape[0], linear.out_features, bias=False)
         self.head.weight.copy_(folded[:, :-1].flatten(1))
-        self.tail = nn.Linear(mix.shape[0], linear.out_features)
-        self.tail.weight.copy_(folded[:, -1])
-        self.tail.bias.copy_(linear.bias + (by_step @ _bias(net.mix)).sum(1))
-        self.reach = self.width + len(self.temporal) - 1
-        steps = by_step.shape[1]
-        self.known = self.reach + (steps - 2) * self.stride if steps > 1 else 0
-        self.used = self.reach + (steps - 1) * self.stride
+        self.register_buffer("tail", folded[:, -1].T.contiguous())
+        self.register_buffer("tail_bias", linear.bias + (by_step @ _bias(net.mix)).sum(1))
+        steps, reach = by_step.shape[1], len(self.pooled)
+        used = reach + (steps - 1) * self.stride
+        self.last = self.stride if steps > 1 else reach
+        self.known, self.since = used - self.last, used - reach
         self.rest = net.project[1:]
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Embeddings (n, dim) of windows (n, channels, times)."""
-        return self.finish(self.begin(windows), windows)
+        return self.finish(self.begin(windows), windows[..., self.known :])
 
-    def begin(self, windows: torch.Tensor) -> torch.Tensor:
-        """What the first ``known`` samples give of the first linear layer: (n, dim)."""
-        if not self.known:
-            return windows.new_zeros(len(windows), self.tail.out_features)
-        y: torch.Tensor = self.head(self._features(windows[..., : self.known]))
-        return y
+    def begin(self, windows: torch.Tensor) -> Begun:
+        """What the first ``known`` samples of windows give of the first linear layer, and of the last step."""
+        n, channels, _ = windows.shape
+        features = self.tail_bias.expand(n, -1)
+        if self.known:
+            features = features + self.head(self._features(windows[..., : self.known]))
+        part = windows[..., self.since : self.known].reshape(n * channels, -1)
+        return features, torch.addmm(self.temporal_bias, part, self.pooled[: part.shape[1]])
 
-    def finish(self, begun: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
-        """Embeddings (n, dim) of windows (n, channels, times), of which `begin` has been done."""
-        y: torch.Tensor = self.rest(begun + self.tail(self._features(windows[..., self.used - self.reach : self.used])))
+    def finish(self, begun: Begun, samples: torch.Tensor) -> torch.Tensor:
+        """Embeddings (n, dim) of windows that `begin` was given, by the samples (n, channels, times) from there on."""
+        features, step = begun
+        part = samples[..., : self.last].reshape(-1, self.last)
+        x = elu(torch.addmm(step, part, self.pooled[-self.last :]))
+        x = elu(torch.addmm(self.spatial_bias, x.reshape(len(features), -1), self.spatial))
+        y: torch.Tensor = self.rest(torch.addmm(features, x, self.tail))
         return y
 
     def _features(self, signal: torch.Tensor) -> torch.Tensor:

@@ -31,6 +31,7 @@ def test_everything_is_looked_at_and_works_here() -> None:
         "BrainFlow",
         "GPU",
         "ZeroMQ",
+        "latency",
         "disk",
     ]
     failed = [check for check in checks if check.state == "fail"]

@@ -100,3 +100,17 @@ def test_another_number_of_rows_or_another_file(folder: Path) -> None:
     (folder / GALLERY_ITEMS).write_bytes(b"none")
     with pytest.raises(BundleError, match="is not a table"):
         read_items_table(folder, spec)
+
+
+@pytest.mark.parametrize("listed", [0, 1000])
+def test_names_without_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: int) -> None:
+    from config import items_table
+
+    monkeypatch.setattr(items_table, "LISTED", listed)
+    items = tuple(Item(id=f"i{k}", label=f"l{k}", modality="text" if k % 2 else "image") for k in range(5))
+    vectors = np.eye(5, dtype=np.float32)
+    spec = write_gallery(tmp_path / "g", items, vectors, space="s", model="m")
+    table = items_table.read_items_table(tmp_path / "g", spec)
+    for k, item in enumerate(items):
+        wanted = (item.id, item.label, item.modality)
+        assert items_table.named(table, k) == items_table.named(items, k) == wanted

@@ -58,22 +58,12 @@ def test_the_collector_waits_until_it_is_told() -> None:
         gc.enable()
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinities")
-def test_workers_and_the_others_have_a_side_each() -> None:
-    mine = os.sched_getaffinity(0)
-    workers, others = tuning.side(workers=True), tuning.side(workers=False)
-    assert set(workers) <= mine
-    assert set(others) <= mine
-    assert len(mine) == 1 or not set(workers) & set(others)
-    assert not tuning.keep_to((4095,))
-
-
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no such priorities")
 def test_priority_is_for_live_runs_that_ask_for_it() -> None:
     before = os.sched_getscheduler(0)
     asked = RunSettings(realtime=True)
-    tuning.settle(RunSettings(), live=True, worker=True)
-    tuning.settle(asked, live=False, worker=True)
+    tuning.settle(RunSettings(), live=True)
+    tuning.settle(asked, live=False)
     assert os.sched_getscheduler(0) == before
     tuning.may_prioritise()
     assert os.sched_getscheduler(0) == before
