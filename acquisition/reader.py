@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import zmq
 
 from acquisition.averages import Averages
-from acquisition.bursts import Bursts
 from acquisition.delivery_account import PAUSED, Cut
+from acquisition.foresight import Foresight
 from acquisition.handoff import Batch, Facts, Handoff
 from acquisition.packing import Packer
 from acquisition.pipeline import Pipeline
@@ -19,20 +19,14 @@ from acquisition.plan import Plan
 from acquisition.rebuild import Rebuilt
 from acquisition.recorder import Recorder
 from acquisition.switches import Switches
-from acquisition.types import Chunk, Early, Epoch, Expected, Gap, Missed, Output, Patient, Refused, Source, StreamInfo
+from acquisition.types import Early, Epoch, Expected, Gap, Missed, Output, Patient, Refused, Source, StreamInfo
 from config.errors import EegseekError
 from wire.clock import now
-from wire.packets import Draft, Due, Quality, Rejected, State, Window
+from wire.packets import Draft, Quality, Rejected, State, Window
 
 READ_S = 0.05
 """Longest wait for samples: so often a silent source is looked after."""
 TELL_S = 0.25
-BLOCK_S = 0.02
-"""Samples taken at once while no window is about to be complete: so long, and up to twice as long."""
-NEAR_S = 0.006
-"""So long before a window is complete the work on it is rehearsed."""
-TOLD_S = 0.05
-"""So long before it is complete, or a burst before, everybody is told when it will be."""
 QUALITY_S = 1.0
 _WORDS = {
     "stalled": "no samples for a while; windows wait for what follows",
@@ -97,10 +91,7 @@ class Reader:
         self._packer: Packer | None = None
         self._facts: Facts | None = None
         self._aside: Averages | None = None
-        self._rehearsed = False
-        self._reads = 0
-        self._expected: list[Expected] = []
-        self._bursts: Bursts | None = None
+        self._foresight: Foresight | None = None
         self._told_s = self._quality_s = float("-inf")
 
     def run(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
@@ -131,61 +122,26 @@ class Reader:
         if self.switches.stop:
             return
         pipeline = self._open()
+        foresight = self._foresight = Foresight(pipeline)
         final = False
         while not final and not self.switches.stop:
-            self._prepare(pipeline)
+            self._prepare(foresight)
             chunk = self.job.source.read(READ_S)
             self.recorder.chunk(chunk)
-            self._count(chunk, pipeline.info.rate_hz)
+            self.samples += chunk.samples.shape[1]
+            foresight.add(chunk)
             self._pause(pipeline)
             outputs = pipeline.feed(chunk)
             changed = self._turn(chunk.state)
             self._hand_over(outputs, changed=changed)
             final = chunk.final
 
-    def _count(self, chunk: Chunk, rate_hz: float) -> None:
-        count = chunk.samples.shape[1]
-        self.samples += count
-        if count:
-            self._bursts = self._bursts or Bursts(rate_hz)
-            self._bursts.add(count, float(chunk.stamps[-1]), chunk.arrived)
-
-    def _prepare(self, pipeline: Pipeline) -> None:
-        """Sleep through samples that complete no window, give its first ones out, and wait for the very last.
-
-        A processor that is woken for each chunk has less time for what matters, and no result depends on chunks.
-        """
-        if not isinstance(self.job.source, Patient):
-            return
-        rate_hz = pipeline.info.rate_hz
-        block, near = max(1, int(BLOCK_S * rate_hz)), max(1, int(NEAR_S * rate_hz))
-        # never the same twice: multiples of one burst would look like one burst
-        self._reads += 1
-        block += self._reads % block
-        needed = pipeline.needed()
-        early = pipeline.draft_samples if self.switches.drafts and self._aside is None else near
-        if needed is None:
-            self.job.source.wait_for(block)
-        elif needed > max(early, near):
-            self._rehearsed = False
-            self.job.source.wait_for(min(block, needed - max(early, near)))
-        else:
-            if early > near and (epoch := pipeline.draft()) is not None:
-                self._hand_over((), draft=self._pack.draft(epoch))
-            if needed <= near and not self._rehearsed:
-                self._rehearsed = True
-                pipeline.rehearse()
-            self.job.source.wait_for(needed - near if needed > near else needed)
-
-    def _due(self) -> list[Due]:
-        """Windows that are about to be complete, each told once, with the burst that will bring their last sample."""
-        if self._bursts is None or not self._expected:
-            return []
-        bursts = self._bursts
-        until = bursts.stamp + max(TOLD_S, bursts.length_s)
-        near = [one for one in self._expected if one.due_s <= until]
-        self._expected = [one for one in self._expected if one.due_s > until]
-        return [Due(sequence=one.sequence, due_s=bursts.arrival(one.due_s)) for one in near if one.due_s > bursts.stamp]
+    def _prepare(self, foresight: Foresight) -> None:
+        if isinstance(self.job.source, Patient):
+            least, draft = foresight.prepare(drafts=self.switches.drafts and self._aside is None)
+            if draft is not None:
+                self._hand_over((), draft=self._pack.draft(draft))
+            self.job.source.wait_for(least)
 
     def _await_worker(self) -> None:
         if self.switches.served or self.job.wait_worker_s <= 0:
@@ -291,11 +247,11 @@ class Reader:
                     rejected.append(self._pack.rejected(output, output.reasons))
                 case Missed():
                     rejected.append(self._pack.rejected(output, (f"missed: {output.reason}",)))
-                case Expected():
-                    self._expected.append(output)
+                case Expected() if self._foresight is not None:
+                    self._foresight.expect(output)
                 case Gap():
                     gaps.append(output)
-        due = self._due()
+        due = self._foresight.due() if self._foresight is not None else []
         quality = self._quality(at)
         self._count_gaps(gaps)
         news = windows or rejected or due or gaps or quality or changed or ended or draft

@@ -21,8 +21,9 @@ from benchmarks.live_replay import Replayed, replay_live
 from config.bundles import read_session_file
 from config.errors import RecordingError
 from config.settings import RecordingSource
-from inference.bundle import LoadedEncoder, load_encoder
+from inference.bundle import load_encoder
 from inference.gallery import Gallery, check_fit
+from inference.loaded import LoadedEncoder
 from training.metrics import retrieval
 from training.trials.epochs import plan_of, rows_of_labels
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from config.items_table import named
 from inference import relevance, score
-from inference.bundle import Begun, LoadedEncoder
 from inference.encoders.base import Vectors, Windows
 from inference.gallery import Gallery, check_fit
 from inference.index import Rows
+from inference.loaded import Begun, LoadedEncoder
+from inference.nobody import nobodys
 from inference.novelty import UNUSUAL, Novelty
 from wire.codec import Frame, decode, encode
 from wire.packets import Answer, Draft, Failure, Hit, Key, Result, Window
@@ -25,7 +26,6 @@ NOT_CAUSAL = "not-causal"
 """Flag of answers by an encoder that was trained on EEG filtered without causality."""
 AT_HAND = 2
 """Batches (in exact mode: windows) that a worker holds: one at work and one waiting, so that it never idles."""
-NOBODY = Key("", 0, 0, 0)
 BEGUN = 16
 """Windows that may be begun and not yet here."""
 WARM_UP = 8
@@ -169,25 +169,8 @@ class Decoder:
         if part not in self._noises:
             shape = (2, len(self.encoder.spec.channels), self.encoder.times[part])
             noise = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-            self._noises[part] = encode(self._window(noise, part))
+            self._noises[part] = encode(nobodys(self.encoder.spec, noise, part))
         return self._noises[part]
-
-    def _window(self, data: Windows, part: int) -> Window:
-        """A window of nobody."""
-        spec = self.encoder.spec
-        return Window(
-            **NOBODY._replace(part=part)._asdict(),
-            final=part == len(spec.window.parts_s),
-            stimulus="",
-            onset_s=0.0,
-            sampling_rate_hz=spec.window.rate_hz,
-            first_sample_offset_s=spec.window.start_s,
-            channels=spec.channels,
-            versions=2,
-            times=data.shape[2],
-            repeats=2,
-            data=data,
-        )
 
     def warm_up(self) -> None:
         """Rounds of `warm`, until the first window will find everything in place."""
@@ -218,7 +201,7 @@ class Decoder:
         missing = self.encoder.times[-1] - draft.times
         if draft.versions == 2 and missing >= 0:
             held = np.pad(draft.data, ((0, 0), (0, 0), (0, missing)), mode="edge")
-            self._guess = self._window(held, len(self.encoder.times) - 1), begun
+            self._guess = nobodys(spec, held, len(self.encoder.times) - 1), begun
 
     def answer(self, taken: Sequence[Taken]) -> list[Result | Failure]:
         """Result of each window, or a Failure where it cannot be decoded.

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from config.bundles import EncoderSpec, Normalisation
 from config.errors import RecordingError
-from inference.bundle import Adapted, LoadedEncoder, write_encoder
+from inference.bundle import Adapted, write_encoder
 from inference.encoders import registry
 from inference.encoders.base import Encoder, Vectors
+from inference.loaded import LoadedEncoder
 from training.closed import linear_adapter
 from training.closed.closed_form import Recipe, recipe
 from training.closed.staged_fit import StagedRecipe

@@ -36,8 +36,9 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.plain import plain
 from config.errors import EegseekError, ProcessError
-from inference.bundle import LoadedEncoder, load_encoder
+from inference.bundle import load_encoder
 from inference.gallery import Gallery
+from inference.loaded import LoadedEncoder
 from wire.clock import now
 
 TOP_K = 10

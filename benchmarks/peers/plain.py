@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from config import bundles
-from inference.bundle import LoadedEncoder
 from inference.encoders import network, registry
 from inference.encoders.nice import NICE
+from inference.loaded import LoadedEncoder
 
 
 def plain(

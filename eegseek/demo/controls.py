@@ -14,8 +14,9 @@ from acquisition.offline import Epochs
 from eegseek.demo.materials import GALLERY, Materials
 from eegseek.demo.phases import Told
 from eegseek.demo.teach import cut_session, plan, session
-from inference.bundle import LoadedEncoder, load_encoder
+from inference.bundle import load_encoder
 from inference.gallery import Gallery
+from inference.loaded import LoadedEncoder
 
 SESSIONS = 10
 SHUFFLES = 2000

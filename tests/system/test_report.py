@@ -16,8 +16,8 @@ from config.bundles import EncoderSpec, NoveltySpec
 from config.chain import ChainSettings, WindowSettings
 from config.errors import SettingsError
 from inference import novelty as live
-from inference.bundle import LoadedEncoder
 from inference.gallery import Gallery
+from inference.loaded import LoadedEncoder
 from training.confidence import calibrate
 from training.protocols.schema import Curve, Metric, Report, Row, Topography
 from training.report.build import render, write_report

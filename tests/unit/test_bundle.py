@@ -13,9 +13,10 @@ import torch
 from config import bundles
 from config.chain import ChainSettings, WindowSettings
 from config.errors import BundleError
-from inference.bundle import LoadedEncoder, load_encoder, replacing, write_encoder
+from inference.bundle import load_encoder, replacing, write_encoder
 from inference.encoders import registry
 from inference.encoders.network import state_arrays
+from inference.loaded import LoadedEncoder
 
 CHANNELS = ("TP9", "AF7", "AF8", "TP10")
 WINDOW = WindowSettings(end_s=0.4, rate_hz=250.0)
@@ -82,7 +83,7 @@ def test_many_windows_are_embedded_in_pieces(folder: Path, monkeypatch: pytest.M
     encoder = load_encoder(folder, "cpu")
     many = np.random.default_rng(1).standard_normal((7, 4, 100)).astype(np.float32)
     whole = encoder.encode(many)
-    monkeypatch.setattr("inference.bundle.BATCH", 3)
+    monkeypatch.setattr("inference.loaded.BATCH", 3)
     assert np.allclose(encoder.encode(many), whole, atol=1e-6)
     assert encoder.encode(many[:0]).shape == (0, 8)
 

@@ -19,12 +19,12 @@ from acquisition.pipeline import Pipeline
 from acquisition.types import Epoch, Event
 from config.bundles import EncoderSpec, GallerySpec, Item, Normalisation
 from config.chain import ChainSettings, WindowSettings
-from inference.bundle import LoadedEncoder
 from inference.encoders.base import unit_norm
 from inference.encoders.eegproject import EEGProject
 from inference.encoders.network import Network
 from inference.encoders.nice import NICE
 from inference.gallery import Gallery
+from inference.loaded import LoadedEncoder
 from inference.worker import BEGUN, Decoder, Rules, Taken
 from wire.packets import Draft, Result, Window
 

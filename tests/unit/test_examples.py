@@ -10,7 +10,7 @@ import pytest
 from training_data import CHANNELS, epochs, gallery, plan, repeated
 
 from config.bundles import EncoderSpec, Normalisation
-from inference.bundle import LoadedEncoder
+from inference.loaded import LoadedEncoder
 from training.trials import examples, repeats
 from training.trials.epochs import Origin, Trials, gather
 from training.trials.examples import TrialExamples, normalisation_of

@@ -23,10 +23,10 @@ from config.gallery_log import GALLERY_EDITS, read_log
 from config.settings import DispatchSettings
 from eegseek import cli_gallery_edit
 from inference import gallery_compact, gallery_edit, gallery_version, pixels
-from inference.bundle import LoadedEncoder
 from inference.following import LOOK_S, Follower, fold
 from inference.gallery import Gallery, write_gallery
 from inference.gallery_version import Version
+from inference.loaded import LoadedEncoder
 from inference.worker import Decoder, Rules
 from wire.packets import Command, Load, Ready
 

@@ -13,9 +13,9 @@ from config.bundles import EncoderSpec, Item, NoveltySpec
 from config.chain import ChainSettings, WindowSettings
 from config.errors import BundleError
 from inference import novelty as live
-from inference.bundle import LoadedEncoder
 from inference.encoders.base import unit_norm
 from inference.gallery import Gallery, write_gallery
+from inference.loaded import LoadedEncoder
 from inference.worker import Decoder, Rules, Taken
 from training.confidence import novelty
 from wire.packets import Result, Window

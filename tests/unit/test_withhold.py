@@ -15,9 +15,9 @@ from config.bundles import Calibration, EncoderSpec, Item, Relevance
 from config.chain import ChainSettings, WindowSettings
 from inference import relevance as live
 from inference import score
-from inference.bundle import LoadedEncoder
 from inference.encoders.base import Vectors, Windows, unit_norm
 from inference.gallery import Gallery, write_gallery
+from inference.loaded import LoadedEncoder
 from inference.worker import Decoder, Rules, Taken
 from training.confidence import calibrate, relevance
 from training.metrics import metrics_probability as probability

@@ -17,10 +17,10 @@ from config.bundles import Calibration, EncoderSpec, Item
 from config.chain import ChainSettings, WindowSettings
 from config.errors import BundleError
 from inference import score
-from inference.bundle import LoadedEncoder
 from inference.encoders.network import Network
 from inference.encoders.nice import NICE
 from inference.gallery import Gallery, write_gallery
+from inference.loaded import LoadedEncoder
 from inference.worker import NOT_CAUSAL, Decoder, Rules, Taken
 from wire.packets import Failure, Result, Stamps, Window
 

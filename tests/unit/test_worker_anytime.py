@@ -14,9 +14,9 @@ import pytest
 from config.bundles import Calibration, EncoderSpec, Item, Relevance
 from config.chain import ChainSettings, WindowSettings
 from inference import score
-from inference.bundle import LoadedEncoder
 from inference.encoders.base import Vectors, Windows
 from inference.gallery import Gallery, write_gallery
+from inference.loaded import LoadedEncoder
 from inference.novelty import UNUSUAL
 from inference.worker import Decoder, Rules, Taken
 from wire.packets import Failure, Result, Window

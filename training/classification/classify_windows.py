@@ -12,9 +12,9 @@ from acquisition.offline import Epochs
 from config.bundles import EncoderSpec
 from config.errors import BundleError, RecordingError
 from config.settings import MarkerSettings, RecordingSource
-from inference.bundle import LoadedEncoder
 from inference.encoders.base import unit_norm
 from inference.inputs import read_npy, read_text
+from inference.loaded import LoadedEncoder
 from training.classification.classify import Embedded
 from training.trials.epoch_files import is_epochs, read_epochs
 from training.trials.epochs import Origin, Progress, cut_recordings, plan_of, silent

@@ -11,8 +11,9 @@ import numpy as np
 
 from config.errors import BundleError, SettingsError
 from config.settings import RecordingSource
-from inference.bundle import LoadedEncoder, load_encoder
+from inference.bundle import load_encoder
 from inference.gallery import Gallery, check_fit
+from inference.loaded import LoadedEncoder
 from training.confidence import scoring
 from training.metrics import bootstrap
 from training.protocols import concepts, leaks, zero_shot

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.errors import SettingsError
-from inference.bundle import LoadedEncoder
 from inference.gallery import Gallery
+from inference.loaded import LoadedEncoder
 from inference.score import DEPTH, commit_above, probabilities, temperature
 from training.protocols import zero_shot
 from training.protocols.answers import Answers, answers

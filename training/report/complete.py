@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from config.errors import BundleError
 from inference import relevance, score
-from inference.bundle import LoadedEncoder
 from inference.gallery import Gallery
+from inference.loaded import LoadedEncoder
 from inference.novelty import Novelty
 from training.confidence import novelty as strange
 from training.metrics import lowlevel
