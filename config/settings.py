@@ -189,9 +189,6 @@ class InferenceSettings(Frozen):
     """What the gallery is searched with: the index that ``eegseek gallery index`` gave it, else one by its size
     (``auto``), a kind by name (flat and 8bit need no building), or milvus:ADDRESS, where the gallery was filled in."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    weights: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of an encoder's large linear layers: bfloat16 takes half the memory and, on processors that multiply it, half the
-    time, which is when ``auto`` takes it; embeddings keep a cosine of 0.999999 with those of float32."""
     mode: Literal["exact", "throughput"] = "exact"
     top_k: PositiveInt = 10
     batch: PositiveInt = 32

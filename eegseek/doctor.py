@@ -286,7 +286,6 @@ def _sockets() -> Check:
 
 def _tuning() -> Check:
     """What lets answers come sooner and more evenly; nothing fails without."""
-    from inference.encoders import lean
     from wire import tuning
 
     awake = tuning.Awake()
@@ -296,7 +295,6 @@ def _tuning() -> Check:
         f"processors can{'' if kept else 'not'} be kept awake",
         f"real-time priority is {'' if tuning.may_prioritise() else 'not '}allowed",
     ]
-    said.append(f"bfloat16 is {'' if lean.supported() else 'not '}in the processor")
     mend = "" if kept else f"let your group write to {tuning.QOS} (a udev rule); answers come some milliseconds sooner"
     return Check("latency", "ok", "; ".join(said), mend)
 

@@ -40,7 +40,7 @@ class Adapted:
     arrays: Mapping[str, NDArray[Any]]
 
 
-def load_encoder(folder: Path | str, device: str = "auto", weights: str = "auto") -> LoadedEncoder:
+def load_encoder(folder: Path | str, device: str = "auto") -> LoadedEncoder:
     """Encoder of a bundle folder; hashes, names and shapes are checked before anything runs.
 
     Parameters
@@ -49,8 +49,6 @@ def load_encoder(folder: Path | str, device: str = "auto", weights: str = "auto"
         Holds ``encoder.json`` and ``model.safetensors``.
     device
         ``auto`` (CUDA if there, else CPU), ``cpu`` or ``cuda``. ``riemann`` runs on the CPU.
-    weights
-        ``auto``, ``float32`` or ``bfloat16``: see `inference.encoders.lean`.
 
     Raises
     ------
@@ -61,7 +59,7 @@ def load_encoder(folder: Path | str, device: str = "auto", weights: str = "auto"
     spec = bundles.read_encoder_spec(folder)
     arrays = bundles.read_arrays(folder / bundles.ENCODER_WEIGHTS)
     try:
-        encoder, device = _restore(spec, arrays, device, weights)
+        encoder, device = _restore(spec, arrays, device)
     except BundleError as error:
         raise BundleError(f"encoder bundle '{folder}': {error}") from error
     return LoadedEncoder(spec, bundles.fingerprint(spec), device, encoder)
@@ -176,7 +174,7 @@ def _swap(new: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str, weights: str) -> tuple[Encoder, str]:
+def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str) -> tuple[Encoder, str]:
     if not registry.is_network(spec.architecture):
         return _restore_closed_form(spec, arrays), "cpu"
     from inference.encoders import network
@@ -192,7 +190,7 @@ def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str, we
         restoring=True,
     )
     network.load_weights(net, arrays, f"'{spec.architecture}'")
-    return network.Network(net, device, weights), device
+    return network.Network(net, device), device
 
 
 def _restore_closed_form(spec: EncoderSpec, arrays: dict[str, NDArray[Any]]) -> Encoder:

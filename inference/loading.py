@@ -38,7 +38,7 @@ def load_decoder(settings: InferenceSettings, worker: str) -> Decoder:
     gallery = serving(settings.gallery, settings.index)
     # before torch is imported, which takes seconds
     check_fit(read_encoder_spec(Path(settings.encoder)), gallery.spec)
-    encoder = load_encoder(settings.encoder, settings.device, settings.weights)
+    encoder = load_encoder(settings.encoder, settings.device)
     if registry.is_network(encoder.spec.architecture):
         from inference.encoders import network
 

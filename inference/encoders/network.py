@@ -13,7 +13,6 @@ from torch import nn
 from config.errors import BundleError
 from inference.encoders.base import Vectors, Windows, as_aligned
 from inference.encoders.folding import quick
-from inference.encoders.lean import lean, supported
 
 
 @runtime_checkable
@@ -55,13 +54,6 @@ def pick_device(device: str) -> str:
     return "cuda" if device != "cpu" and there else "cpu"
 
 
-def weights_of(weights: str, device: str) -> str:
-    """``float32`` or ``bfloat16`` for ``auto`` (bfloat16 on a processor that multiplies it) or either."""
-    if device != "cpu" or weights == "float32":
-        return "float32"
-    return "bfloat16" if weights == "bfloat16" or supported() else "float32"
-
-
 class Network:
     """A torch network that embeds windows.
 
@@ -71,20 +63,12 @@ class Network:
         Maps (n, channels, times) to (n, dim); put into evaluation mode and moved here.
     device
         ``cpu`` or ``cuda``.
-    weights
-        Of large linear layers on the CPU: ``float32``, ``bfloat16``, or ``auto`` (see `lean`).
-
-    Attributes
-    ----------
-    weights
-        ``float32`` or ``bfloat16``.
     """
 
-    def __init__(self, net: nn.Module, device: str, weights: str = "auto") -> None:
+    def __init__(self, net: nn.Module, device: str) -> None:
         net.eval()
         net = quick(net.folded() if isinstance(net, Foldable) else net)
-        self.weights = weights_of(weights, device)
-        self.net = (lean(net) if self.weights == "bfloat16" else net).to(device).requires_grad_(False)
+        self.net = net.to(device).requires_grad_(False)
         self.device = device
 
     @property

@@ -1,4 +1,4 @@
-"""The encoder that serves is the encoder that was trained: folded, with quick ELUs and lean layers, on real EEG too."""
+"""The encoder that serves is the encoder that was trained: folded, with quick ELUs, on real EEG too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference.encoders import lean, registry
+from inference.encoders import registry
 from inference.encoders.network import Network
 
 CHANNELS, TIMES, DIM = 17, 250, 512
@@ -48,26 +48,15 @@ def windows() -> np.ndarray:
     return noise if real is None else np.concatenate([noise, real])
 
 
-@pytest.mark.parametrize("weights", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", [*registry.NETWORKS, *(f"{registry.BRAINDECODE}{name}" for name in ZOO)])
-def test_it_is_the_same_function(name: str, weights: str, windows: np.ndarray) -> None:
+def test_it_is_the_same_function(name: str, windows: np.ndarray) -> None:
     net = plain(name)
     with torch.inference_mode():
         expected = net(torch.from_numpy(windows)).numpy()
-    serving = Network(net, "cpu", weights)
+    serving = Network(net, "cpu")
     found = serving.embed(windows)
     norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     assert ((found * expected).sum(axis=1) / norms).min() >= 0.99999
     # one window alone is what it is among others
     alone = serving.embed(windows[-1:])[0]
     assert alone @ found[-1] / (np.linalg.norm(alone) * np.linalg.norm(found[-1])) >= 0.999999
-
-
-@pytest.mark.parametrize("name", ["eegproject", "nice", "spatial_mlp", "atm"])
-def test_the_large_layers_are_lean(name: str) -> None:
-    serving = Network(plain(name), "cpu", "bfloat16")
-    assert any(isinstance(module, lean.LeanLinear) for module in serving.net.modules())
-    assert not any(
-        isinstance(module, lean.LeanLinear) for module in Network(plain(name), "cpu", "float32").net.modules()
-    )
-    assert Network(plain(name), "cpu").weights == ("bfloat16" if lean.supported() else "float32")

@@ -135,7 +135,7 @@ def test_one_step_has_no_beginning() -> None:
     net = NICE(2, 75, 4).eval()
     with torch.inference_mode():
         expected = net(torch.from_numpy(windows)).numpy()
-    assert np.allclose(Network(net, "cpu", "float32").embed(windows), expected, atol=1e-5)
+    assert np.allclose(Network(net, "cpu").embed(windows), expected, atol=1e-5)
 
 
 @settings(deadline=None, max_examples=25)
