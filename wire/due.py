@@ -9,6 +9,8 @@ LIMIT = 256
 STALE_S = 0.02
 MEMORY = 0.8
 """Share of the old estimate that a new duration leaves standing."""
+WIDE = 2.0
+"""Mean deviations that a warm-up begins early by: a window must not have to wait for the end of one that takes long."""
 
 
 class WarmUps:
@@ -24,16 +26,18 @@ class WarmUps:
 
     def __init__(self, took_s: float, margin_s: float = 0.0) -> None:
         self._took_s = took_s
+        self._off_s = 0.0
         self._margin_s = margin_s
         self._due: list[float] = []
 
     @property
     def lead_s(self) -> float:
         """How long before a window is due its warm-up begins."""
-        return self._took_s + self._margin_s
+        return self._took_s + WIDE * self._off_s + self._margin_s
 
     def took(self, seconds: float) -> None:
         """A warm-up took so long."""
+        self._off_s = MEMORY * self._off_s + (1 - MEMORY) * abs(seconds - self._took_s)
         self._took_s = MEMORY * self._took_s + (1 - MEMORY) * seconds
 
     def add(self, due_s: float) -> None:

@@ -44,9 +44,55 @@ class EEGProject(nn.Module):
 
     def __init__(self, n_channels: int, n_times: int, dim: int, *, dropout: float = 0.3) -> None:
         super().__init__()
+        self.n_channels = n_channels
         self.project = projection(n_channels * n_times, dim, dropout)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Embeddings (n, dim) of windows (n, channels, times)."""
         y: torch.Tensor = self.project(windows.flatten(1))
+        return y
+
+    def folded(self) -> SplitEEGProject:
+        """The same function, most of it on a window's first samples."""
+        return SplitEEGProject(self)
+
+
+class SplitEEGProject(nn.Module):
+    """`EEGProject` for inference: the first layer's product over the first samples is done before the others come.
+
+    Attributes
+    ----------
+    known
+        Samples that `begin` needs: all but a twentieth.
+    """
+
+    tail: torch.Tensor
+
+    @torch.no_grad()
+    def __init__(self, net: EEGProject) -> None:
+        super().__init__()
+        first = net.project[0]
+        if not isinstance(first, nn.Linear):
+            raise TypeError("the projection begins with a linear layer")
+        weight = first.weight.reshape(first.out_features, net.n_channels, -1)
+        times = weight.shape[2]
+        self.known = times - max(1, times // 20) if times > 1 else 0
+        self.head = nn.Linear(net.n_channels * self.known, first.out_features)
+        self.head.weight.copy_(weight[:, :, : self.known].flatten(1))
+        self.head.bias.copy_(first.bias)
+        self.register_buffer("tail", weight[:, :, self.known :].flatten(1).T.contiguous())
+        self.rest = net.project[1:]
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """Embeddings (n, dim) of windows (n, channels, times)."""
+        return self.finish(self.begin(windows), windows[..., self.known :])
+
+    def begin(self, windows: torch.Tensor) -> torch.Tensor:
+        """What the first ``known`` samples give of the first layer: (n, dim)."""
+        y: torch.Tensor = self.head(windows[..., : self.known].flatten(1))
+        return y
+
+    def finish(self, begun: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
+        """Embeddings (n, dim) of windows that `begin` was given, by the samples from there on."""
+        y: torch.Tensor = self.rest(torch.addmm(begun, samples.flatten(1), self.tail))
         return y

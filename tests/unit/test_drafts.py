@@ -23,6 +23,7 @@ from inference.encoders.base import unit_norm
 from inference.encoders.eegproject import EEGProject
 from inference.encoders.network import Network
 from inference.encoders.nice import NICE
+from inference.encoders.spatial_mlp import SpatialMLP
 from inference.gallery import Gallery
 from inference.loaded import LoadedEncoder
 from inference.worker import BEGUN, Decoder, Rules, Taken
@@ -71,10 +72,13 @@ def draft(of: Window, times: int = KNOWN, **changes: Any) -> Draft:
 WHITENING = tuple(map(tuple, (np.eye(4) + 0.1).tolist()))
 
 
+@pytest.mark.parametrize("architecture", ["nice", "eegproject"])
 @pytest.mark.parametrize("whitening", [None, WHITENING])
-def test_the_answer_is_the_same_to_the_last_bit(whitening: Any) -> None:
+def test_the_answer_is_the_same_to_the_last_bit(whitening: Any, architecture: str) -> None:
     norm = Normalisation(mean_uv=(1.0,) * 4, scale_uv=(9.0, 10.0, 11.0, 12.0), whitening=whitening)
-    encoder = loaded(normalisation=norm)
+    net = (NICE if architecture == "nice" else EEGProject)(len(CHANNELS), TIMES, DIM)
+    encoder = loaded(net, normalisation=norm, architecture=architecture)
+    assert encoder.known > 80
     one = window(3)
     begun = encoder.begin(one.data[:, :, :KNOWN])
     assert begun is not None
@@ -122,7 +126,7 @@ def test_drafts_whose_windows_never_come_do_not_pile_up() -> None:
 
 
 def test_an_encoder_that_needs_every_sample_asks_for_no_drafts() -> None:
-    encoder = loaded(EEGProject(len(CHANNELS), TIMES, DIM), architecture="eegproject")
+    encoder = loaded(SpatialMLP(len(CHANNELS), TIMES, DIM), architecture="spatial_mlp")
     served = decoder(encoder)
     served.warm_up()
     assert not served.drafts

@@ -56,3 +56,12 @@ def test_the_lead_follows_what_warm_ups_take() -> None:
     for _ in range(50):
         warm_ups.took(0.010)
     assert before < 0.008 < warm_ups.lead_s < 0.013
+
+
+def test_uneven_warm_ups_begin_earlier() -> None:
+    even, uneven = WarmUps(0.004), WarmUps(0.004)
+    for k in range(60):
+        even.took(0.004)
+        uneven.took(0.002 if k % 2 else 0.006)
+    assert even.lead_s < 0.0041
+    assert 0.006 < uneven.lead_s < 0.010
