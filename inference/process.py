@@ -25,7 +25,7 @@ from wire.endpoints import endpoints
 from wire.packets import Draft, Due, Failure, Heartbeat, Hello, Load, Packet, Ready, Stop, Window
 
 log = logging.getLogger("inference")
-TIDY_S = 1.0
+TIDY_S, BUSY_TIDY_S = 1.0, 10.0
 MARGIN_S = -0.0005
 """A warm-up ends so long before the samples arrive; they take more than a millisecond to become a window here."""
 FAREWELL_S = 1.0
@@ -150,8 +150,8 @@ class Worker:
         self.link.tend(now())
 
     def _tidy(self) -> None:
-        """Collect garbage right after an answer, once in a while: then nobody waits."""
-        if not self.waiting and now() - self._tidied_s >= TIDY_S:
+        """Collect garbage right after an answer, while nobody waits; under a load without pauses more seldom."""
+        if now() - self._tidied_s >= (BUSY_TIDY_S if self.waiting else TIDY_S):
             tuning.collect()
             self._tidied_s = now()
 

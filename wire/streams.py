@@ -22,7 +22,7 @@ class Stream:
         Process that sends it.
     socket
         ``work`` (ROUTER to DEALER, both ways), ``results`` (XPUB) or ``control`` (ROUTER to DEALER, both ways).
-        ``due`` is also published on ``results``, just before a result may come.
+        ``due`` is also published on ``results``, once a live window has been sent.
     rate_hz
         Expected rate; None where it follows the stimuli or people.
     policy
