@@ -89,8 +89,10 @@ def answer(to: Window, encoder: str, worker: str = "w") -> Result:
 class FakeWorker:
     """A DEALER that says READY and beats when pumped; answering is up to the test."""
 
-    def __init__(self, ends: Endpoints, name: str, encoder: str, *, spare: bool = False, pid: int = 0) -> None:
-        self.name, self.encoder, self.spare = name, encoder, spare
+    def __init__(
+        self, ends: Endpoints, name: str, encoder: str, *, spare: bool = False, pid: int = 0, drafts: bool = False
+    ) -> None:
+        self.name, self.encoder, self.spare, self.drafts = name, encoder, spare, drafts
         self.pid = pid or os.getpid()
         self.windows: list[Window] = []
         self.heard: list[Packet] = []
@@ -100,7 +102,13 @@ class FakeWorker:
 
     def ready(self, credit: int = 2) -> None:
         packet = Ready(
-            worker=self.name, pid=self.pid, encoder=self.encoder, gallery="g", credit=credit, spare=self.spare
+            worker=self.name,
+            pid=self.pid,
+            encoder=self.encoder,
+            gallery="g",
+            credit=credit,
+            spare=self.spare,
+            drafts=self.drafts,
         )
         assert send(self.socket, packet)
 
