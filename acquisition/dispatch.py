@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 import numpy as np
+from msgspec.structs import replace
 
 from acquisition.workers import Worker, Workers
 from config.errors import ProcessError
@@ -238,16 +239,15 @@ class Dispatcher:
 
     def _commit(self, window: Window, result: Result, now: float) -> list[Action]:
         self.commits += 1
-        committed = result.model_copy(
-            update={
-                "commit": self.commits,
-                "stamps": result.stamps.model_copy(update={"committed": now}),
-                # what was shown, and when, is known here; a worker has no say in it
-                "stimulus": window.stimulus,
-                "onset_s": window.onset_s,
-                "final": window.final,
-                "simulated": window.simulated or result.simulated,
-            }
+        committed = replace(
+            result,
+            commit=self.commits,
+            stamps=replace(result.stamps, committed=now),
+            # what was shown, and when, is known here; a worker has no say in it
+            stimulus=window.stimulus,
+            onset_s=window.onset_s,
+            final=window.final,
+            simulated=window.simulated or result.simulated,
         )
         self._remove(window.key, "answered")
         return [Journal(committed), Publish(committed)]
@@ -304,6 +304,6 @@ class Dispatcher:
             entry.attempts += 1
             worker.held[key] = now + self.settings.lease_s
             worker.served_s = now
-            stamps = entry.window.stamps.model_copy(update={"sent": now})
-            actions.append(Send(worker.identity, entry.window.model_copy(update={"stamps": stamps})))
+            stamps = replace(entry.window.stamps, sent=now)
+            actions.append(Send(worker.identity, replace(entry.window, stamps=stamps)))
         return actions

@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import targets
-from benchmarks.all_table import Bench, chosen
+from benchmarks.all_table import TABLE, Bench, chosen
 from benchmarks.machine import machine, machine_line
 from benchmarks.reporting import printer, write_json
 from wire.clock import now
@@ -66,7 +66,7 @@ def run_all(options: AllOptions, say: Say | None = None) -> dict[str, Any]:
     """
     console = Console(stderr=True)
     say = say or (lambda words: console.print(words, highlight=False, style="bold"))
-    benches = chosen(options.only)
+    benches = chosen(options.only, TABLE)
     data = options.data or (Path(os.environ["EEGSEEK_DATA"]) if os.environ.get("EEGSEEK_DATA") else None)
     found: dict[str, Any] = {
         "machine": machine(), "options": {"only": list(options.only), "quick": options.quick},
@@ -91,18 +91,7 @@ def run_all(options: AllOptions, say: Say | None = None) -> dict[str, Any]:
 
 def gathered(results: dict[str, dict[str, Any]]) -> list[targets.Target]:
     """Targets of all benchmarks, each with the name of its benchmark."""
-    return [
-        {"benchmark": name, **one, "ratio": one.get("ratio", _ratio(one))}
-        for name, result in results.items()
-        for one in result.get("targets", ())
-    ]
-
-
-def _ratio(one: targets.Target) -> float | None:
-    measured, target = one.get("measured"), one.get("target")
-    if isinstance(measured, int | float) and isinstance(target, int | float) and target:
-        return measured / target
-    return None
+    return [{"benchmark": name, **one} for name, result in results.items() for one in result["targets"]]
 
 
 def _child(bench: Bench, quick: bool, data: Path | None) -> tuple[dict[str, Any] | None, str]:
@@ -110,8 +99,8 @@ def _child(bench: Bench, quick: bool, data: Path | None) -> tuple[dict[str, Any]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with tempfile.TemporaryDirectory(prefix="eegseek-bench-") as place:
         out = Path(place) / "found.json"
-        command = [sys.executable, "-m", "benchmarks.all_one", bench.name, "--out", str(out), *["--quick"] * quick]
-        command += [] if data is None else ["--data", str(data)]
+        command = [sys.executable, "-m", "benchmarks.all_one", bench.name, "--table", TABLE, "--out", str(out)]
+        command += [*["--quick"] * quick, *([] if data is None else ["--data", str(data)])]
         process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, start_new_session=True)
         try:
             code = process.wait(bench.limit_s)
@@ -120,9 +109,9 @@ def _child(bench: Bench, quick: bool, data: Path | None) -> tuple[dict[str, Any]
         finally:
             _end(process)
         found = json.loads(out.read_text("utf-8")) if out.is_file() else {}
-        if code or "failed" in found or not found:
+        if code or "failed" in found:
             return None, found.get("failed") or f"it ended with {code}; its words stand above"
-        return found, ""
+        return (found, "") if "targets" in found else (None, "it gave no targets")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -55,10 +55,11 @@ BENCHES: tuple[Bench, ...] = (
     Bench("start", "benchmarks.start:run_start", 600, {}, {"tries": 2, "cold": 0}),
     Bench("scale", "benchmarks.scale:run_scale", 600, {}, {"quick": True}),
 )  # fmt: skip
-NAMES = tuple(bench.name for bench in BENCHES)
+TABLE = "benchmarks.all_table:BENCHES"
+"""Where the table stands, ``module:name``: the process that runs one reads it again, as options do not go by a line."""
 
 
-def chosen(only: tuple[str, ...]) -> list[Bench]:
+def chosen(only: tuple[str, ...], table: str = TABLE) -> list[Bench]:
     """Benchmarks of these names, in the order of the table; all where none is named.
 
     Raises
@@ -66,10 +67,12 @@ def chosen(only: tuple[str, ...]) -> list[Bench]:
     SettingsError
         There is none of that name.
     """
+    benches: tuple[Bench, ...] = _named(table)
+    names = [bench.name for bench in benches]
     for name in only:
-        if name not in NAMES:
-            raise SettingsError(f"unknown benchmark '{name}', expected one of {', '.join(NAMES)}")
-    return [bench for bench in BENCHES if not only or bench.name in only]
+        if name not in names:
+            raise SettingsError(f"unknown benchmark '{name}', expected one of {', '.join(names)}")
+    return [bench for bench in benches if not only or bench.name in only]
 
 
 def run_one(bench: Bench, *, quick: bool, data: Path | None) -> dict[str, Any]:
@@ -80,8 +83,7 @@ def run_one(bench: Bench, *, quick: bool, data: Path | None) -> dict[str, Any]:
     SettingsError
         It needs recordings, and no folder is given.
     """
-    module, _, name = bench.function.partition(":")
-    function = getattr(import_module(module), name)
+    function = _named(bench.function)
     given = {**bench.given, **(bench.quick if quick else {})}
     if bench.data == "needed" and data is None:
         raise SettingsError("it needs genuine recordings: name their folder with --data or EEGSEEK_DATA")
@@ -90,3 +92,9 @@ def run_one(bench: Bench, *, quick: bool, data: Path | None) -> dict[str, Any]:
     options = typing.get_type_hints(function)["options"]
     found: dict[str, Any] = function(options(**given))
     return found
+
+
+def _named(what: str) -> Any:
+    """What a module holds, as ``module:name``."""
+    module, _, name = what.partition(":")
+    return getattr(import_module(module), name)

@@ -7,22 +7,18 @@ What "the whole window" is was fixed beforehand: the preset's 0.6 s for the head
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
 from benchmarks import anytime_muse, anytime_v1, targets
 from benchmarks.anytime_options import MUSE, PARTICIPANT, AnytimeOptions
 from benchmarks.anytime_show import check_figure, draw, show
 from benchmarks.machine import machine
 from benchmarks.reporting import write_json
-from training.trials.epochs import Progress
+from training.progress import bar
 
 ASKED = {"left-right": ((0.3, 0.03), (0.5, 0.01)), "n170": ((0.4, 0.01),)}
 """Data set to ends, s, and how far short of the whole window's AUC they may be."""
@@ -57,7 +53,7 @@ def run_anytime(options: AnytimeOptions, console: Console | None = None) -> dict
     check_figure(options.figure)
     began = time.monotonic()
     found: dict[str, Any] = {"machine": machine(), "options": _described(options), "studies": {}}
-    with _bars(console or Console(stderr=True)) as progress:
+    with bar(console) as progress:
         for name in options.wanted:
             if name in MUSE:
                 study = anytime_muse.measure(name, options.data, options.inner, options.seed, progress)
@@ -93,17 +89,3 @@ def _targets(studies: dict[str, Any]) -> list[targets.Target]:
 
 def _described(options: AnytimeOptions) -> dict[str, Any]:
     return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
-
-
-@contextmanager
-def _bars(console: Console) -> Iterator[Progress]:
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
-    with Bars(*columns, TimeElapsedColumn(), console=console) as bars:
-        tasks: dict[str, Any] = {}
-
-        def told(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield told

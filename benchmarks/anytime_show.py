@@ -9,9 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import targets
 from benchmarks.anytime_options import MUSE, PARTICIPANT
-from benchmarks.machine import machine_line
+from benchmarks.reporting import print_below
 from config.errors import SettingsError
 
 KINDS = (".svg", ".png", ".pdf")
@@ -24,8 +23,7 @@ def show(found: dict[str, Any], console: Console) -> None:
             console.print(_muse(name, found["studies"][name]))
     if PARTICIPANT in found["studies"]:
         console.print(_participant(found["studies"][PARTICIPANT]))
-    console.print(targets.table(found["targets"]))
-    console.print(f"took {found['seconds']:.0f} s; {machine_line(found['machine'])}", highlight=False, markup=False)
+    print_below(console, found, [f"took {found['seconds']:.0f} s"])
 
 
 def _muse(name: str, study: dict[str, Any]) -> Table:

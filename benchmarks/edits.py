@@ -81,7 +81,7 @@ def run_edits(options: EditsOptions, say: Say | None = None) -> dict[str, Any]:
             rows.append(_size(Path(scratch) / "gallery", size, options))
     wrong = sum(row["wrong"] for row in rows)
     goals = [
-        targets.at_most(f"search after edits / before, {row['items']:,}", SLOWER, row["ratio"], "x") for row in rows
+        targets.at_most(f"search after edits / before, {row['items']:,}", SLOWER, row["ratio"], "×") for row in rows
     ]
     goals.append(targets.at_most("answers that differ from those of a gallery made anew", 0, float(wrong), "answers"))
     plain = {**options.__dict__, "json": str(options.json or "")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import tempfile
 import time
@@ -13,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import targets
 from benchmarks.gallery_options import KINDS_UP_TO, GalleryOptions
 from benchmarks.gallery_table import show
 from benchmarks.gallery_vectors import Generator, generated_statistics, real_statistics
 from benchmarks.machine import machine
+from benchmarks.reporting import write_json
 from config.errors import SettingsError
 from inference.encoders.base import Vectors
 from inference.index import Index, limit_threads
@@ -31,7 +32,7 @@ GOAL = 0.95
 WARM_UP = 20
 BATCH = 64
 P99_MS = 5.0
-MEMORY = 2**30
+MEMORY_MIB = 1024.0
 SECONDS = 15.0
 """After which no more queries of a slow kind are timed, once there are enough for a median."""
 FEWEST = 50
@@ -54,6 +55,8 @@ def run_gallery(options: GalleryOptions) -> dict[str, Any]:
     ------
     SettingsError
         A kind is not known, or the vectors do not fit into what is free in memory or on disk.
+    ProcessError
+        The JSON cannot be written.
     """
     from training.progress import bar
 
@@ -70,14 +73,13 @@ def run_gallery(options: GalleryOptions) -> dict[str, Any]:
     with bar() as told, tempfile.TemporaryDirectory(dir=options.work, prefix="eegseek-gallery-") as work:
         for size in options.sizes:
             _of_size(size, options, Path(work), found["results"], told)
-    found["targets"] = targets(found["results"], options.target)
+    found["targets"] = aims(found["results"], options.target)
     show(found)
-    if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    write_json(found, options.json)
     return found
 
 
-def targets(results: list[dict[str, Any]], size: int) -> list[dict[str, Any]]:
+def aims(results: list[dict[str, Any]], size: int) -> list[targets.Target]:
     """The targets at a size, by the kind that ``auto`` takes there; none where that was not measured."""
     taken = [row for row in results if row["n"] == size and row["auto"]]
     if not taken:
@@ -85,14 +87,10 @@ def targets(results: list[dict[str, Any]], size: int) -> list[dict[str, Any]]:
     row = taken[0]
     name = f"{size:,} x {row['dim']}, {row['kind']}"
     return [
-        _target(f"{name}: p99 of a query", P99_MS, row["p99_ms"], "ms", row["p99_ms"] <= P99_MS),
-        _target(f"{name}: recall@10", GOAL, row["recall"], "", row["recall"] >= GOAL),
-        _target(f"{name}: memory", MEMORY / 2**20, row["memory_mib"], "MiB", row["memory_mib"] <= MEMORY / 2**20),
+        targets.at_most(f"{name}: p99 of a query", P99_MS, row["p99_ms"], "ms"),
+        targets.at_least(f"{name}: recall@10", GOAL, row["recall"], ""),
+        targets.at_most(f"{name}: memory", MEMORY_MIB, row["memory_mib"], "MiB"),
     ]
-
-
-def _target(name: str, target: float, measured: float, unit: str, reached: bool) -> dict[str, Any]:
-    return {"name": name, "target": target, "measured": measured, "unit": unit, "reached": bool(reached)}
 
 
 def _of_size(size: int, options: GalleryOptions, work: Path, results: list[dict[str, Any]], told: Told) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import machine_line
+from benchmarks.reporting import print_below, printer
 
 COLUMNS = ("kind", "recall@10", "p50 ms", "p99 ms", "queries/s", "memory MiB", "mapped MiB", "build s", "effort")
 UNPROVED = "unproved"
@@ -16,15 +15,11 @@ UNPROVED = "unproved"
 
 def show(found: dict[str, Any]) -> None:
     """Print the figures."""
-    console = Console()
+    console = printer()
     console.print(_statistics(found["statistics"]))
     for size in sorted({row["n"] for row in found["results"]}):
         console.print(_size(size, [row for row in found["results"] if row["n"] == size], found["options"]))
-    for target in found["targets"]:
-        mark = "reached" if target["reached"] else "missed"
-        line = f"{target['name']}: {target['measured']:.4g} {target['unit']} (target {target['target']:g}): {mark}"
-        console.print(line, highlight=False, markup=False)
-    console.print(machine_line(found["machine"]), highlight=False, markup=False)
+    print_below(console, found)
 
 
 def _statistics(found: dict[str, dict[str, float]]) -> Table:

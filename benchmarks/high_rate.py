@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import targets
 from benchmarks.bundles import Sizes, write_bundles
 from benchmarks.latency import ours_result
-from benchmarks.machine import machine, machine_line
-from benchmarks.reporting import printer, write_json
+from benchmarks.latency_table import spreads
+from benchmarks.machine import machine
+from benchmarks.reporting import print_below, printer, write_json
 from benchmarks.runs import LatencyOptions, run_ours
 
 CORES = 0.40
@@ -119,17 +119,8 @@ def _show(found: dict[str, Any]) -> None:
         f"live: {options['channels']} ch, {options['rate_hz']:g} Hz, {options['rsvp_hz']:g} windows of 1 s a second, "
         f"{options['encoder']} {options['dim']}-d, gallery {options['gallery']}, {options['seconds']:g} s"
     )
-    drawn = Table(title=title, title_justify="left")
-    for name in ("ms", "p50", "p95", "p99", "max", "n"):
-        drawn.add_column(name, justify="left" if name == "ms" else "right")
-    for name, row in {"added latency": found["latency_ms"], **found["stages_ms"]}.items():
-        values = [row[column] for column in ("p50", "p95", "p99", "max")]
-        drawn.add_row(name, *("–" if value is None else f"{value:.2f}" for value in values), str(row["n"]))
     console = printer()
-    console.print(drawn)
+    console.print(spreads(title, {"added latency": found["latency_ms"], **found["stages_ms"]}, "ms"))
     counted = ", ".join(f"{name} {found['windows'].get(name, 0)}" for name in COUNTED)
     cores = ", ".join(f"{name} {value:.2f}" for name, value in found["cpu_cores"].items())
-    for line in (f"windows: {counted}", f"processor, cores: {cores}"):
-        console.print(line, highlight=False, markup=False)
-    console.print(targets.table(found["targets"]))
-    console.print(machine_line(found["machine"]), highlight=False, markup=False)
+    print_below(console, found, (f"windows: {counted}", f"processor, cores: {cores}"))

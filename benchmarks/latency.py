@@ -7,7 +7,6 @@ measured over the same length of time, after the chain has settled and the first
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +17,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import timing
+from benchmarks import targets, timing
 from benchmarks.bundles import WINDOW, Sizes, write_bundles
 from benchmarks.latency_table import show
 from benchmarks.machine import machine
+from benchmarks.reporting import write_json
 from benchmarks.runs import PEERS, LatencyOptions, Rows, Run, Say, last_row, run_control, run_ours, run_peer
 from config.errors import ProcessError, SettingsError
 from display.latency import spread
@@ -51,7 +51,7 @@ def run_latency(options: LatencyOptions) -> dict[str, Any]:
     Raises
     ------
     ProcessError
-        A process failed, or nothing was measured.
+        A process failed, nothing was measured, or the JSON cannot be written.
     SettingsError
         The options cannot be measured.
     """
@@ -77,11 +77,9 @@ def run_latency(options: LatencyOptions) -> dict[str, Any]:
             run = run_peer(folder / peer, bundles, options, peer, phase(peer))
             found["peers"][peer] = peer_result(*run, rate_hz)
             found["peers"][peer]["ratio"] = ratio(found, found["peers"][peer])
-    found["targets"] = targets(found)
+    found["targets"] = aims(found)
     show(found, options)
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    write_json(found, options.json)
     return found
 
 
@@ -105,26 +103,21 @@ def ratio(ours: dict[str, Any], peer: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
+def aims(found: dict[str, Any]) -> list[targets.Target]:
     """What was aimed at, and what was reached. The peer is the first that was measured."""
     ours = found["latency_ms"]
     floor = found["control"]["latency_ms"]["p99"] if "control" in found else 0.0
-    rows = [
-        ("added latency, p50", ours["p50"], "ms", TARGET_P50_MS, False),
-        ("added latency, p99", ours["p99"], "ms", max(TARGET_P99_MS, floor + OVER_CONTROL_MS), False),
+    wanted = [
+        targets.at_most("added latency, p50", TARGET_P50_MS, ours["p50"], "ms"),
+        targets.at_most("added latency, p99", max(TARGET_P99_MS, floor + OVER_CONTROL_MS), ours["p99"], "ms"),
     ]
     for name, peer in list(found["peers"].items())[:1]:
-        rows += [
-            (f"p50 of {name} over eegseek's", peer["ratio"]["p50"], "times", TARGET_FASTER, True),
-            (f"processor of {name} over eegseek's", peer["ratio"]["cpu"], "times", TARGET_CHEAPER, True),
+        wanted += [
+            targets.at_least(f"p50 of {name} over eegseek's", TARGET_FASTER, peer["ratio"]["p50"], "×"),
+            targets.at_least(f"processor of {name} over eegseek's", TARGET_CHEAPER, peer["ratio"]["cpu"], "×"),
         ]
     wrong = found["windows"]["lost"] + found["windows"]["doubled"]
-    rows.append(("windows lost or doubled", wrong, "", 0, False))
-    return [
-        {"name": name, "target": target, "measured": value, "unit": unit,
-         "reached": value >= target if more else value <= target}
-        for name, value, unit, target, more in rows
-    ]  # fmt: skip
+    return [*wanted, targets.at_most("windows lost or doubled", 0, wrong, "")]
 
 
 def control_result(run: Run, rate_hz: float) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import machine_line
+from benchmarks.reporting import print_below, printer
 from benchmarks.runs import LatencyOptions
 
 
@@ -18,20 +18,24 @@ def show(found: dict[str, Any], options: LatencyOptions) -> None:
         f"added latency, ms: {sizes.channels} ch, {sizes.rate_hz:g} Hz, chunks of {options.chunk}, RSVP "
         f"{options.rsvp_hz:g} Hz, {sizes.encoder} {sizes.dim}-d, gallery {sizes.gallery}, {options.seconds:g} s"
     )
-    table = Table(title=title, title_justify="left")
-    for name in ("", "p50", "p95", "p99", "max", "n"):
-        table.add_column(name, justify="left" if not name else "right")
     rows = {"eegseek": found["latency_ms"], **{f"  {n}": s for n, s in found["stages_ms"].items()}}
     if "control" in found:
         rows["control, no work"] = found["control"]["latency_ms"]
     rows |= {f"{name} script": peer["latency_ms"] for name, peer in found["peers"].items()}
+    console = printer()
+    console.print(spreads(title, rows))
+    print_below(console, found, _lines_below(found))
+
+
+def spreads(title: str, rows: Mapping[str, Mapping[str, Any]], head: str = "") -> Table:
+    """A row for each spread in milliseconds, as `display.latency.spread` gives it."""
+    table = Table(title=title, title_justify="left")
+    for name in (head, "p50", "p95", "p99", "max", "n"):
+        table.add_column(name, justify="left" if name == head else "right")
     for name, row in rows.items():
         values = [row[column] for column in ("p50", "p95", "p99", "max")]
         table.add_row(name, *("–" if value is None else f"{value:.2f}" for value in values), str(row["n"]))
-    console = Console()
-    console.print(table)
-    for line in _lines_below(found):
-        console.print(line, highlight=False, markup=False)
+    return table
 
 
 def _lines_below(found: dict[str, Any]) -> list[str]:
@@ -48,7 +52,4 @@ def _lines_below(found: dict[str, Any]) -> list[str]:
             f"{name} script over eegseek: p50 {times['p50']:.1f} times, p99 {times['p99']:.1f} times, "
             f"processor {times['cpu']:.1f} times",
         ]
-    for row in found["targets"]:
-        words = "reached" if row["reached"] else "missed"
-        lines.append(f"{row['name']}: {row['measured']:.2f} {row['unit']}, target {row['target']:.2f}: {words}")
-    return [*lines, machine_line(found["machine"])]
+    return lines

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from benchmarks import targets
+from benchmarks.machine import machine_line
 from config.errors import ProcessError
 
 WIDTH = 140
@@ -18,6 +21,15 @@ def printer() -> Console:
     """Standard output; wide where it is no terminal, so that tables stay readable."""
     console = Console()
     return console if console.is_terminal else Console(width=WIDTH)
+
+
+def print_below(console: Console, found: dict[str, Any], lines: Iterable[str] = ()) -> None:
+    """What stands below a table: lines, the targets if there are any, and the machine."""
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+    if found["targets"]:
+        console.print(targets.table(found["targets"]))
+    console.print(machine_line(found["machine"]), highlight=False, markup=False)
 
 
 def write_json(found: dict[str, Any], path: Path | None) -> None:

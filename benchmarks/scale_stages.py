@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from msgspec import structs
 
 from acquisition.dispatch import Dispatcher
 from acquisition.journal import JournalWriter, make_header
@@ -148,9 +149,7 @@ def dispatch_s(load: Load, count: int = 500) -> float:
 
 def fold_s(load: Load, count: int = 500) -> float:
     """Seconds that a display takes for a result: decoded, folded in."""
-    frames = [
-        [bytes(frame) for frame in encode(_result(load, k).model_copy(update={"commit": k + 1}))] for k in range(count)
-    ]
+    frames = [[bytes(frame) for frame in encode(structs.replace(_result(load, k), commit=k + 1))] for k in range(count)]
     took = []
     for _ in range(TRIES):
         state = State(Truth())

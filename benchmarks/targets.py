@@ -8,8 +8,10 @@ from typing import Any
 from rich.table import Table
 
 Target = dict[str, Any]
+"""``name``, ``target``, ``bound`` (of ``SIGNS``), ``measured``, ``unit``, ``ratio`` to the target, ``reached``."""
 TRUTH = "yes/no"
 """Unit of what either is so or not."""
+SIGNS = {"at least": "≥ ", "at most": "≤ "}
 
 
 def at_least(name: str, target: float, measured: float | None, unit: str) -> Target:
@@ -41,8 +43,7 @@ def table(targets: Sequence[Target], title: str = "") -> Table:
     for name in ("what", "target", "measured", "ratio", "reached"):
         drawn.add_column(name, justify="left" if name in ("what", "reached") else "right", overflow="fold")
     for one in targets:
-        sign = {"at least": "≥ ", "at most": "≤ "}.get(one.get("bound", ""), "")
-        ratio = one.get("ratio")
+        sign, ratio = SIGNS[one["bound"]], one["ratio"]
         drawn.add_row(
             one["name"],
             *(("yes", "yes" if one["measured"] else "no") if one["unit"] == TRUTH else _numbers(one, sign)),
@@ -53,8 +54,8 @@ def table(targets: Sequence[Target], title: str = "") -> Table:
 
 
 def _numbers(one: Target, sign: str) -> tuple[str, str]:
-    measured = "–" if one["measured"] is None else f"{_number(one['measured'])} {one['unit']}"
-    return f"{sign}{_number(one['target'])} {one['unit']}", measured
+    measured = "–" if one["measured"] is None else f"{_number(one['measured'])} {one['unit']}".rstrip()
+    return f"{sign}{_number(one['target'])} {one['unit']}".rstrip(), measured
 
 
 def _number(value: float) -> str:

@@ -19,8 +19,8 @@ from rich.table import Table
 
 from benchmarks import targets
 from benchmarks.bundles import Sizes, write_bundles
-from benchmarks.machine import machine, machine_line
-from benchmarks.reporting import printer, write_json
+from benchmarks.machine import machine
+from benchmarks.reporting import print_below, printer, write_json
 from benchmarks.throughput_check import agreement, hashes, offline, sent_hashes
 from benchmarks.throughput_recording import Shape, write_recording
 from benchmarks.throughput_run import Replay, Usage, replay
@@ -260,7 +260,4 @@ def _show(found: dict[str, Any]) -> None:
         ]
     console = printer()
     console.print(drawn)
-    for line in lines:
-        console.print(line, highlight=False, markup=False)
-    console.print(targets.table(found["targets"]))
-    console.print(machine_line(found["machine"]), highlight=False, markup=False)
+    print_below(console, found, lines)

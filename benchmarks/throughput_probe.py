@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import zmq
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from config.bundles import fingerprint, read_encoder_spec
@@ -93,7 +94,7 @@ class Probe:
             gallery="none",
             mode="throughput",
             worker=self.link.name,
-            stamps=window.stamps.model_copy(update={"received": at, "embedded": at, "searched": at}),
+            stamps=replace(window.stamps, received=at, embedded=at, searched=at),
         )
 
 

@@ -279,29 +279,6 @@ def read_session_file(path: Path) -> SessionFile:
     return parse(SessionFile, read_json(path, "session file"), path, "session file")
 
 
-def read_items(folder: Path, spec: GallerySpec) -> tuple[Item, ...]:
-    """Items of a gallery, in the order of its vectors."""
-    import pyarrow.parquet as pq
-
-    path = folder / GALLERY_ITEMS
-    try:
-        # not `read_table`, which imports pandas: a quarter of a second at every start
-        with pq.ParquetFile(path) as file:
-            rows = file.read().to_pylist()
-        items = tuple(Item(**{**row, "attributes": json.loads(row["attributes"] or "{}")}) for row in rows)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"'{path}' is not a table of gallery items: {str(error).splitlines()[0]}") from error
-    if len(items) != spec.n_items:
-        raise BundleError(
-            f"'{path}' holds {len(items)} items, gallery.json says {spec.n_items}; build the gallery again"
-        )
-    if len({item.id for item in items}) != len(items):
-        raise BundleError(f"'{path}' holds an id twice; every item of a gallery needs its own")
-    for item in items:
-        _inside(folder, item.picture)
-    return items
-
-
 def read_vectors(folder: Path, spec: GallerySpec) -> NDArray[np.float32]:
     """Embeddings of a gallery: (n_items, dim) float32."""
     arrays = read_arrays(folder / GALLERY_VECTORS)
@@ -350,8 +327,3 @@ def _check_hash(path: Path, expected: str, what: str) -> None:
         raise BundleError(
             f"'{path}' is truncated or changed (its SHA-256 differs from the {what}'s); copy or make it again"
         )
-
-
-def _inside(folder: Path, relative: str) -> None:
-    if relative and not (folder / relative).resolve().is_relative_to(folder.resolve()):
-        raise BundleError(f"picture path '{relative}' leaves the gallery folder '{folder}', which is refused")

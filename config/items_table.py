@@ -159,13 +159,11 @@ def _attributes(text: str | None) -> dict[str, str] | None:
 
 def _refuse_outside(folder: Path, pictures: pa.ChunkedArray) -> None:
     """No picture's path may lead out of the bundle, be it by its words or by a link."""
-    import pyarrow.compute as pc
-
     root = folder.resolve()
     by_folder: dict[str, set[str]] = {}
     for begin in range(0, len(pictures), AT_ONCE):
         some = pictures.slice(begin, AT_ONCE)
-        for picture in some.filter(pc.not_equal(some, "")).to_pylist():
+        for picture in filter(None, some.to_pylist()):  # pyarrow's own comparison with "" loads pandas
             where, _, name = picture.rpartition("/")
             by_folder.setdefault(where, set()).add(name)
     for where, names in by_folder.items():

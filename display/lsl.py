@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from msgspec.structs import asdict
+
 from display.accuracy import AVERAGE
 from display.latency import TOTAL, durations
 from display.state import State
@@ -42,7 +44,7 @@ def message(state: State, result: Result) -> str:
                     "decided": answer.decided,
                     "committed": state.anytime.told(result, version),
                     # a withheld answer is not given here either
-                    "hits": [] if answer.withheld else [hit.model_dump() for hit in answer.hits],
+                    "hits": [] if answer.withheld else [asdict(hit) for hit in answer.hits],
                 }
                 for version, answer in enumerate(result.answers)
             ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from display.accuracy import Accuracy
 from display.anytime import Anytime
 from display.latency import Latencies
@@ -95,7 +97,7 @@ class State:
             self._again(result, fetched)
             return None
         self._remember(result, fetched)
-        shown = result.model_copy(update={"stamps": result.stamps.model_copy(update={"shown": at_s})})
+        shown = replace(result, stamps=replace(result.stamps, shown=at_s))
         segment = self.segment((result.session, result.segment))
         segment.shown += 1
         segment.shown_parts += not result.final

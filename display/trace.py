@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
+from msgspec import to_builtins
+
 from config.errors import ProcessError
 from display.state import State
 from wire.packets import Result
@@ -18,7 +20,7 @@ def row(state: State, result: Result) -> dict[str, Any]:
 
     Where windows have parts, ``committed`` says for each version which answer stands for the stimulus so far.
     """
-    told = {**result.model_dump(mode="json"), "truth": state.truth.of.get(result.stimulus)}
+    told = {**to_builtins(result.header()), "truth": state.truth.of.get(result.stimulus)}
     if result.part or not result.final:
         told["committed"] = [state.anytime.told(result, version) for version in range(result.versions)]
     return told

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config.bundles import read_gallery_spec, read_items, read_session_file
+from config.bundles import read_gallery_spec, read_session_file
 from config.errors import SettingsError
+from config.items_table import read_items_table
 from training.progress import bar
 
 KNOWN = ("things-eeg2", "things-eeg1", "alljoined")
@@ -48,5 +49,5 @@ def truth_beside(recording: str, gallery: Path | None) -> Path | None:
     path = Path(recording) / "truth.json"
     if gallery is None or not path.is_file():
         return None
-    items = {item.id for item in read_items(gallery, read_gallery_spec(gallery))}
-    return path if items & set(read_session_file(path).truth.values()) else None
+    ids = set(read_items_table(gallery, read_gallery_spec(gallery)).column("id"))
+    return None if ids.isdisjoint(read_session_file(path).truth.values()) else path

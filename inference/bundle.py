@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from inference.encoders.base import Encoder
 from inference.encoders.staged import Staged
 from inference.loaded import LoadedEncoder
 from inference.novelty import Fitted
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,36 @@ def load_encoder(folder: Path | str, device: str = "auto") -> LoadedEncoder:
     except BundleError as error:
         raise BundleError(f"encoder bundle '{folder}': {error}") from error
     return LoadedEncoder(spec, bundles.fingerprint(spec), device, encoder)
+
+
+def restore_network(spec: EncoderSpec, arrays: dict[str, NDArray[Any]]) -> nn.Module:
+    """Network of a bundle with its weights, as a plain module on the CPU.
+
+    Parameters
+    ----------
+    spec
+        Of an encoder that is a network.
+    arrays
+        Weights, by name.
+
+    Raises
+    ------
+    BundleError
+        The architecture is not known, or the weights are not its own.
+    """
+    from inference.encoders import network
+
+    net = registry.build(
+        spec.architecture,
+        channels=spec.channels,
+        times=spec.window.n_times,
+        rate_hz=spec.window.rate_hz,
+        dim=spec.dim,
+        parameters=spec.parameters,
+        restoring=True,
+    )
+    network.load_weights(net, arrays, f"'{spec.architecture}'")
+    return net
 
 
 def write_encoder(
@@ -180,17 +213,7 @@ def _restore(spec: EncoderSpec, arrays: dict[str, NDArray[Any]], device: str) ->
     from inference.encoders import network
 
     device = network.pick_device(device)
-    net = registry.build(
-        spec.architecture,
-        channels=spec.channels,
-        times=spec.window.n_times,
-        rate_hz=spec.window.rate_hz,
-        dim=spec.dim,
-        parameters=spec.parameters,
-        restoring=True,
-    )
-    network.load_weights(net, arrays, f"'{spec.architecture}'")
-    return network.Network(net, device), device
+    return network.Network(restore_network(spec, arrays), device), device
 
 
 def _restore_closed_form(spec: EncoderSpec, arrays: dict[str, NDArray[Any]]) -> Encoder:

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
 
 import zmq
+from msgspec.structs import asdict
 
 from config.errors import EegseekError
 from config.settings import InferenceSettings, Settings
@@ -215,7 +216,7 @@ class Worker:
                 job = self.loader.submit(self.follower.follow, self.decoder, self.settings.gallery, load.gallery)
                 self.loading = self.settings, job
             return
-        update = {key: value for key, value in load.model_dump().items() if value}
+        update = {key: value for key, value in asdict(load).items() if value}
         wanted = self.settings.model_copy(update=update)
         self.loading = wanted, self.loader.submit(replacement, wanted, self.decoder)
 

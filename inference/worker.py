@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isclose
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from config.items_table import named
@@ -125,6 +126,8 @@ class Decoder:
         self._noises: dict[int, list[Frame]] = {}
         self._begun: dict[Key, Begun] = {}
         self._guess: tuple[Window, Begun] | None = None
+        self._found: tuple[Vectors, Rows] | None = None
+        self._rehearsing = False
         self.limit = 1 if rules.mode == "exact" else rules.batch
         """Windows decoded at once; `warm_up` lowers it where a batch would take too long."""
 
@@ -149,15 +152,22 @@ class Decoder:
     def rehearse(self) -> float:
         """Answer what is known of the window that was begun last, or noise where none was; seconds taken.
 
-        What it goes through is what the window itself will need, down to the vectors that it comes near to.
+        All but the search: that reads more memory than a processor keeps, so that having read it before gains nothing,
+        and a window that comes meanwhile would have to wait for it.
         """
-        if self._guess is None:
-            return self.warm()
-        window, begun = self._guess
+        window, begun = self._guess or (None, None)
         self._guess = None
         began = time.perf_counter()
-        self._begun[window.key] = begun
-        self._try([window])
+        if window is not None and begun is not None:
+            self._begun[window.key] = begun
+        self._rehearsing = True
+        try:
+            if window is None:
+                self.warm()
+            else:
+                self._try([window])
+        finally:
+            self._rehearsing = False
         return time.perf_counter() - began
 
     def _try(self, windows: list[Window]) -> None:
@@ -243,8 +253,9 @@ class Decoder:
         """Embeddings, cosines, rows, and when embedding and search ended."""
         vectors = self.encoder.encode(windows, begun)
         embedded = self.clock()
-        cosines, rows = self.gallery.search(vectors, score.DEPTH)
-        return vectors, cosines, rows, embedded, self.clock()
+        if not self._rehearsing or self._found is None or len(self._found[0]) != len(vectors):
+            self._found = self.gallery.search(vectors, score.DEPTH)
+        return vectors, *self._found, embedded, self.clock()
 
     def _result(
         self, taken: Taken, vectors: Vectors, cosines: Vectors, rows: Rows, embedded: float, searched: float
@@ -263,7 +274,7 @@ class Decoder:
             flags = (*flags, NOT_CAUSAL)
         if self.novelty and window.final and self.novelty.unusual(window.data[0], vectors[0]):
             flags = (*flags, UNUSUAL)
-        stamps = {"received": taken.received_s, "embedded": embedded, "searched": searched}
+        stamps = replace(window.stamps, received=taken.received_s, embedded=embedded, searched=searched)
         return Result(
             **_identity(window),
             final=window.final,
@@ -280,7 +291,7 @@ class Decoder:
             gallery=self.gallery.fingerprint,
             mode=self.rules.mode,
             worker=self.rules.worker,
-            stamps=window.stamps.model_copy(update=stamps),
+            stamps=stamps,
         )
 
     def _version(
@@ -346,5 +357,5 @@ def _of_one_length(taken: list[Taken]) -> list[list[Taken]]:
     return list(groups.values())
 
 
-def _identity(window: Window) -> dict[str, str | int]:
-    return dict(window.key._asdict())
+def _identity(window: Window) -> dict[str, Any]:
+    return window.key._asdict()

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
-from pydantic import ValidationError
-from pydantic_core import from_json
+from msgspec.structs import asdict, astuple
 
 from config.errors import WireError
-from wire.packets import PROTOCOL_VERSION, ArrayPacket, Packet
-from wire.streams import BY_TOPIC, TOPIC_OF
+from wire.packets import F4, PROTOCOL_VERSION, ArrayPacket, Packet
+from wire.streams import STREAMS, TOPIC_OF
 
 MAX_HEADER_BYTES = 1 << 20
 Frame = bytes | memoryview
 
+# the version stands outside the packet: it is checked before anything else is believed
+_BEFORE, _AFTER = b'{"v":%d,"b":' % PROTOCOL_VERSION, b"}"
+
+
+def _plain(value: object) -> object:
+    """A NumPy scalar as the number or string that it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__} cannot stand in a packet")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+
 
 def encode(packet: Packet) -> list[Frame]:
-    """Frames of a packet: topic, header, payload (empty for packets without one)."""
-    topic = TOPIC_OF[type(packet)]
-    body = packet.model_dump_json()
-    # the version stands outside the model: it is checked before anything else is believed
-    header = f'{{"v":{PROTOCOL_VERSION},"b":{body}}}'.encode()
+    """Frames of a packet: topic, header, payload (empty for packets without one).
+
+    Raises
+    ------
+    ValueError
+        A number is not finite: JSON has no words for it.
+    """
+    fields = packet.header() if isinstance(packet, ArrayPacket) else asdict(packet)
+    body = _encode(fields)
+    # NaN is written as null: then there are more of them than there should be
+    nulls = body.count(b"null")
+    if nulls and nulls > _missing(fields):
+        _check_finite(packet, fields)
     payload: Frame = packet.data.data.cast("B") if isinstance(packet, ArrayPacket) else b""
-    return [topic, header, payload]
+    return [TOPIC_OF[type(packet)], b"%b%b%b" % (_BEFORE, body, _AFTER), payload]
 
 
 def decode(frames: Sequence[Frame]) -> Packet:
@@ -37,52 +62,88 @@ def decode(frames: Sequence[Frame]) -> Packet:
     if len(frames) != 3:
         raise WireError(f"a message of {len(frames)} frames arrived, expected 3 (topic, header, payload)")
     topic, header, payload = bytes(frames[0]), bytes(frames[1]), frames[2]
-    kind = BY_TOPIC.get(topic)
-    if kind is None:
-        raise WireError(f"unknown topic {topic[:40]!r}, expected one of {sorted(t.decode() for t in BY_TOPIC)}")
-    return _packet(kind.packet, _body(header), payload)
-
-
-def _body(header: bytes) -> dict[str, object]:
+    form = _FORMS.get(topic)
+    if form is None:
+        raise WireError(f"unknown topic {topic[:40]!r}, expected one of {sorted(t.decode() for t in _FORMS)}")
     if len(header) > MAX_HEADER_BYTES:
         raise WireError(f"a header of {len(header)} bytes arrived, at most {MAX_HEADER_BYTES} are read")
     try:
-        outer = from_json(header, allow_inf_nan=False)
-    except ValueError as error:
-        raise WireError(f"a header is not JSON: {error}") from error
-    if not isinstance(outer, dict) or "v" not in outer:
-        raise WireError("a header carries no protocol version")
-    if outer["v"] != PROTOCOL_VERSION or isinstance(outer["v"], bool):
-        raise WireError(f"a message of protocol version {outer['v']!r} arrived, this side speaks {PROTOCOL_VERSION}")
-    body = outer.get("b")
-    if not isinstance(body, dict) or len(outer) != 2 or "data" in body:
-        raise WireError("a header is not {v, b: {...}}")
-    return body
-
-
-def _packet(model: type[Packet], body: dict[str, object], payload: Frame) -> Packet:
-    if model.payload:
-        body = {**body, "data": _array(model, body, payload)}
-    elif len(payload):
-        raise WireError(f"a {model.__name__} carries {len(payload)} payload bytes, expected none")
+        body = form.decoder.decode(header).b
+    except (ValueError, RecursionError) as error:
+        raise WireError(_fault(form.name, header, error)) from error
+    if not issubclass(form.packet, ArrayPacket):
+        if len(payload):
+            raise WireError(f"a {form.name} carries {len(payload)} payload bytes, expected none")
+        packet: Packet = body
+        return packet
+    shape = body.expected_shape
+    promised = F4.itemsize * prod(shape)
+    if len(payload) != promised:
+        raise WireError(f"a {form.name} carries {len(payload)} payload bytes, its header promises {promised}")
     try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or model.__name__
-        raise WireError(f"a {model.__name__} is malformed at '{where}': {first['msg']}") from error
+        return form.packet(data=np.frombuffer(payload, F4).reshape(shape), **asdict(body))
+    except ValueError as error:
+        raise WireError(f"a {form.name} is malformed: {error}") from error
 
 
-def _array(model: type[Packet], body: dict[str, object], payload: Frame) -> np.ndarray:
-    """Flat payload shaped as the header says; the model then checks the shape against its own fields."""
-    names = ("versions", "channels", "times") if "times" in model.model_fields else ("versions", "dim")
-    sizes = [len(v) if isinstance(v := body.get(name), list) else v for name in names]
-    if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in sizes):
-        raise WireError(f"a {model.__name__} does not give its shape ({', '.join(names)})")
-    shape = tuple(int(size) for size in sizes if isinstance(size, int))
-    expected = 4
-    for size in shape:
-        expected *= size
-    if len(payload) != expected:
-        raise WireError(f"a {model.__name__} carries {len(payload)} payload bytes, its header promises {expected}")
-    return np.frombuffer(payload, dtype="<f4").reshape(shape)
+@dataclass(frozen=True)
+class _Form:
+    """How the header of a packet is read."""
+
+    packet: type[Packet]
+    name: str
+    decoder: msgspec.json.Decoder[Any]
+
+
+def _form(packet: type[Packet]) -> _Form:
+    fields = [("v", Literal[PROTOCOL_VERSION]), ("b", _header(packet))]
+    message = msgspec.defstruct("Message", fields, forbid_unknown_fields=True)
+    return _Form(packet, packet.__name__, msgspec.json.Decoder(message))
+
+
+def _header(packet: type[Packet]) -> type[msgspec.Struct]:
+    """The packet as it stands in a header: without its payload."""
+    if not issubclass(packet, ArrayPacket):
+        return packet
+    fields = [
+        (f.name, f.type, msgspec.field(default=f.default, default_factory=f.default_factory))  # type: ignore[call-overload]
+        for f in msgspec.structs.fields(packet)
+        if f.name != "data"
+    ]
+    shape = {"expected_shape": packet.expected_shape}
+    return msgspec.defstruct(packet.__name__, fields, namespace=shape, kw_only=True, forbid_unknown_fields=True)
+
+
+_FORMS = {stream.topic: _form(stream.packet) for stream in STREAMS}
+
+
+def _fault(name: str, header: bytes, error: Exception) -> str:
+    """What is wrong with a header that was refused."""
+    try:
+        outer = msgspec.json.decode(header)
+    except (ValueError, RecursionError) as why:
+        return f"a header is not JSON: {why}"
+    if not isinstance(outer, dict) or "v" not in outer:
+        return "a header carries no protocol version"
+    version = outer["v"]
+    if type(version) is not int or version != PROTOCOL_VERSION:
+        said = str(version)[:40] if isinstance(version, int | float | str) else f"of type {type(version).__name__}"
+        return f"a message of protocol version {said} arrived, this side speaks {PROTOCOL_VERSION}"
+    if not isinstance(outer.get("b"), dict) or len(outer) != 2:
+        return "a header is not {v, b: {...}}"
+    what, _, where = str(error).partition(" - at `$.b")
+    return f"a {name} is malformed at '{where.strip('.`') or name}': {what[:200]}"
+
+
+def _missing(fields: dict[str, object]) -> int:
+    """How many values are None by right."""
+    stamps = fields.get("stamps")
+    within = astuple(stamps).count(None) if isinstance(stamps, msgspec.Struct) else 0
+    return within + list(fields.values()).count(None)
+
+
+def _check_finite(packet: Packet, fields: dict[str, object]) -> None:
+    try:
+        json.dumps(msgspec.to_builtins(fields, enc_hook=_plain), allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"a {type(packet).__name__} holds a number that is not finite") from error

@@ -1,20 +1,30 @@
 """The packets that travel between processes; ``PROTOCOL.md`` is their law.
 
 A packet is immutable. Its fields are the JSON header; ``data``, where it has one, is the raw payload: a C-contiguous
-little-endian float32 array. Wrong shapes and types are refused at construction.
+little-endian float32 array. Wrong shapes are refused at construction. Types and limits are checked where packets come
+in (``wire.codec``): whoever makes one gives what the fields say.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from math import isfinite
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
+from msgspec import Meta, Struct
+from msgspec.structs import asdict, force_setattr
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PROTOCOL_VERSION = 1
 
-Count = Annotated[int, Field(ge=0)]
+F4 = np.dtype("<f4")
+
+MAX_COUNT = (1 << 63) - 1
+"""Larger numbers could be read and not be written again."""
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Repeats = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+Versions = Annotated[int, Meta(ge=1, le=8)]
+Size = Annotated[int, Meta(ge=1, le=1_000_000)]
 State = Literal["waiting", "connected", "stalled", "lost", "recovered", "degraded", "paused", "stopped"]
 """The one state model of every process (see PROTOCOL.md)."""
 
@@ -28,19 +38,63 @@ class Key(NamedTuple):
     part: int
 
 
-class Part(BaseModel):
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of everything that is validated on receipt."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+
+class Packet(Part, frozen=True, kw_only=True):
+    """Base of what travels by itself; without a payload unless it is an `ArrayPacket`."""
 
 
-class Packet(Part):
-    """A packet without payload."""
+class Identified(Packet, frozen=True, kw_only=True):
+    """Fields that identify a window, carried by Window, Draft, Result, Failure and Rejected."""
 
-    payload: ClassVar[bool] = False
+    session: str
+    segment: Count
+    sequence: Count
+    part: Count = 0
+
+    @property
+    def key(self) -> Key:
+        """Identity of the window."""
+        return Key(self.session, self.segment, self.sequence, self.part)
 
 
-class Stamps(Part):
+class ArrayPacket(Identified, frozen=True, kw_only=True):
+    """A packet whose payload is one float32 array. Subclasses say what its shape must be in ``expected_shape``."""
+
+    data: NDArray[np.float32]
+
+    @property
+    def expected_shape(self) -> tuple[int, ...]:
+        """Shape that the header promises."""
+        raise TypeError(f"{type(self).__name__} does not say its shape")
+
+    def __post_init__(self) -> None:
+        array = self.data
+        if array.dtype != F4 or array.flags.writeable or not array.flags.c_contiguous:
+            array = np.ascontiguousarray(array, dtype=F4).view()
+            array.flags.writeable = False
+            force_setattr(self, "data", array)
+        if array.shape != self.expected_shape:
+            raise ValueError(f"payload has shape {array.shape}, the header says {self.expected_shape}")
+
+    def __eq__(self, other: object) -> bool:
+        """Equal headers and equal payloads, NaN included."""
+        if type(other) is not type(self) or not isinstance(other, ArrayPacket):
+            return NotImplemented
+        return self.header() == other.header() and np.array_equal(self.data, other.data, equal_nan=True)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def header(self) -> dict[str, object]:
+        """Fields without the payload."""
+        fields = asdict(self)
+        del fields["data"]
+        return fields
+
+
+class Stamps(Part, frozen=True, kw_only=True):
     """When each stage was passed, in seconds on acquisition's clock (``wire.clock.now``); None where not reached."""
 
     sample_due: float | None = None
@@ -56,52 +110,7 @@ class Stamps(Part):
     shown: float | None = None
 
 
-class ArrayPacket(Packet):
-    """A packet whose payload is one float32 array. Subclasses say what its shape must be in ``expected_shape``."""
-
-    payload: ClassVar[bool] = True
-    data: NDArray[np.float32] = Field(exclude=True, repr=False)
-
-    @property
-    def expected_shape(self) -> tuple[int, ...]:
-        """Shape that the header promises."""
-        raise TypeError(f"{type(self).__name__} does not say its shape")
-
-    @model_validator(mode="after")
-    def _check_array(self) -> ArrayPacket:
-        array = np.ascontiguousarray(self.data, dtype="<f4")
-        if array.shape != self.expected_shape:
-            raise ValueError(f"payload has shape {array.shape}, the header says {self.expected_shape}")
-        if array.flags.writeable:
-            array = array.view()
-            array.flags.writeable = False
-        object.__setattr__(self, "data", array)
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        """Equal headers and equal payloads, NaN included."""
-        if type(other) is not type(self) or not isinstance(other, ArrayPacket):
-            return NotImplemented
-        return self.model_dump() == other.model_dump() and np.array_equal(self.data, other.data, equal_nan=True)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class Identified(Part):
-    """Fields that identify a window, carried by Window, Result and Failure."""
-
-    session: str
-    segment: Count
-    sequence: Count
-    part: Count = 0
-
-    @property
-    def key(self) -> Key:
-        """Identity of the window."""
-        return Key(self.session, self.segment, self.sequence, self.part)
-
-
-class Window(Identified, ArrayPacket):
+class Window(ArrayPacket, frozen=True, kw_only=True):
     """The EEG of one stimulus, ready for the encoder. ``data``: (versions, channels, times) float32, µV.
 
     Version 0 is the single trial, version 1 the running average over the accepted repeats of this stimulus so far.
@@ -113,13 +122,13 @@ class Window(Identified, ArrayPacket):
     stimulus: str
     onset_s: float
     """Onset on acquisition's clock."""
-    sampling_rate_hz: Annotated[float, Field(gt=0)]
+    sampling_rate_hz: Annotated[float, Meta(gt=0)]
     first_sample_offset_s: float
     """Time of the first sample relative to the onset, with the sub-sample remainder that cutting could not remove."""
     channels: tuple[str, ...]
-    versions: Annotated[int, Field(ge=1, le=8)]
-    times: Annotated[int, Field(ge=1, le=1_000_000)]
-    repeats: Annotated[int, Field(ge=1)]
+    versions: Versions
+    times: Size
+    repeats: Repeats
     """Trials in the running average (version 1)."""
     flags: tuple[str, ...] = ()
     simulated: bool = False
@@ -131,21 +140,21 @@ class Window(Identified, ArrayPacket):
         return (self.versions, len(self.channels), self.times)
 
 
-class Hit(Part):
+class Hit(Part, frozen=True, kw_only=True):
     """One retrieved item."""
 
     id: str
     label: str
     modality: str
     cosine: float
-    probability: Annotated[float, Field(ge=0, le=1)]
+    probability: Annotated[float, Meta(ge=0, le=1)]
 
 
-class Answer(Part):
+class Answer(Part, frozen=True, kw_only=True):
     """The top k items of one version of a window, best first."""
 
     hits: tuple[Hit, ...]
-    repeats: Annotated[int, Field(ge=1)]
+    repeats: Repeats
     """Trials behind this answer."""
     withheld: bool = False
     """True where the best item is right with less than the wanted probability: shown as withheld, not as an answer."""
@@ -153,7 +162,7 @@ class Answer(Part):
     """Of a part that is not final: the stop rule commits to this answer, and later parts no longer replace it."""
 
 
-class Result(Identified, ArrayPacket):
+class Result(ArrayPacket, frozen=True, kw_only=True):
     """The answer to a window, and its acknowledgement. ``data``: (versions, dim) float32 embeddings, unit norm."""
 
     final: bool = True
@@ -161,8 +170,8 @@ class Result(Identified, ArrayPacket):
     """End of the window, seconds after the onset."""
     stimulus: str
     onset_s: float
-    versions: Annotated[int, Field(ge=1, le=8)]
-    dim: Annotated[int, Field(ge=1, le=1_000_000)]
+    versions: Versions
+    dim: Size
     answers: tuple[Answer, ...]
     flags: tuple[str, ...] = ()
     simulated: bool = False
@@ -181,21 +190,20 @@ class Result(Identified, ArrayPacket):
         """(versions, dim)."""
         return (self.versions, self.dim)
 
-    @model_validator(mode="after")
-    def _one_answer_a_version(self) -> Result:
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.answers) != self.versions:
             raise ValueError(f"{len(self.answers)} answers for {self.versions} versions")
-        return self
 
 
-class Failure(Identified, Packet):
+class Failure(Identified, frozen=True, kw_only=True):
     """A worker could not process a window; it is tried again, three times at most."""
 
     worker: str
     reason: str
 
 
-class Rejected(Identified, Packet):
+class Rejected(Identified, frozen=True, kw_only=True):
     """A stimulus whose window is not sent, and why."""
 
     stimulus: str
@@ -203,22 +211,22 @@ class Rejected(Identified, Packet):
     reasons: tuple[str, ...]
 
 
-class Due(Packet):
+class Due(Packet, frozen=True, kw_only=True):
     """A window is expected to be sent at ``due_s`` (acquisition's clock): workers warm up for it."""
 
     sequence: Count
     due_s: float
 
 
-class Draft(Identified, ArrayPacket):
+class Draft(ArrayPacket, frozen=True, kw_only=True):
     """The first samples of a window that will follow; an encoder can begin with them. ``data``: as a Window's.
 
     Nothing depends on it: it is not answered, not counted and not sent again, and the window brings all samples.
     """
 
     channels: tuple[str, ...]
-    versions: Annotated[int, Field(ge=1, le=8)]
-    times: Annotated[int, Field(ge=1, le=1_000_000)]
+    versions: Versions
+    times: Size
 
     @property
     def expected_shape(self) -> tuple[int, ...]:
@@ -226,14 +234,14 @@ class Draft(Identified, ArrayPacket):
         return (self.versions, len(self.channels), self.times)
 
 
-class Ready(Packet):
+class Ready(Packet, frozen=True, kw_only=True):
     """A worker is warm and takes windows, ``credit`` at a time."""
 
     worker: str
     pid: Count
     encoder: str
     gallery: str
-    credit: Annotated[int, Field(ge=1, le=4096)]
+    credit: Annotated[int, Meta(ge=1, le=4096)]
     spare: bool = False
     """A warm spare gets windows only while no other worker is alive."""
     device: str = "cpu"
@@ -242,7 +250,7 @@ class Ready(Packet):
     versions: dict[str, str] = {}
 
 
-class Heartbeat(Packet):
+class Heartbeat(Packet, frozen=True, kw_only=True):
     """Sent both ways between dispatcher and workers, and from displays, every 250 ms."""
 
     role: Literal["acquisition", "inference", "display"]
@@ -253,19 +261,19 @@ class Heartbeat(Packet):
     counters: dict[str, Count] = {}
 
 
-class Hello(Packet):
+class Hello(Packet, frozen=True, kw_only=True):
     """From a dispatcher that does not know the sender: say READY again."""
 
     session: str
 
 
-class Stop(Packet):
+class Stop(Packet, frozen=True, kw_only=True):
     """Ask a process to finish what it has and leave."""
 
     reason: str
 
 
-class Load(Packet):
+class Load(Packet, frozen=True, kw_only=True):
     """Ask workers to change bundle or gallery (a path each, empty = keep)."""
 
     encoder: str = ""
@@ -275,7 +283,7 @@ class Load(Packet):
     """
 
 
-class PeerState(Part):
+class PeerState(Part, frozen=True, kw_only=True):
     """What the dispatcher knows of a worker or a display."""
 
     role: Literal["inference", "display"]
@@ -287,7 +295,7 @@ class PeerState(Part):
     counters: dict[str, Count] = {}
 
 
-class Status(Packet):
+class Status(Packet, frozen=True, kw_only=True):
     """A process's state and counters, once a second and at each change."""
 
     role: Literal["acquisition", "inference", "display"]
@@ -311,7 +319,7 @@ class Status(Packet):
     """True on the final Status of a run: everything is accounted for."""
 
 
-class Quality(Packet):
+class Quality(Packet, frozen=True, kw_only=True):
     """Per-channel state of the last second."""
 
     time_s: float
@@ -322,14 +330,14 @@ class Quality(Packet):
     """Share of the raw power that lies within 1 Hz of the line frequency."""
     states: tuple[Literal["good", "noisy", "flat", "railed", "invalid"], ...]
 
-    @model_validator(mode="after")
-    def _one_each(self) -> Quality:
+    def __post_init__(self) -> None:
         if not len(self.channels) == len(self.rms_uv) == len(self.line_ratio) == len(self.states):
             raise ValueError("channels, rms_uv, line_ratio and states must be of one length")
-        return self
+        if not all(map(isfinite, (*self.rms_uv, *self.line_ratio))):
+            raise ValueError("rms_uv and line_ratio must be finite")
 
 
-class Command(Packet):
+class Command(Packet, frozen=True, kw_only=True):
     """A request on the control socket. ``id`` makes it idempotent: a repeated id gets the first reply again."""
 
     id: str
@@ -345,7 +353,7 @@ class Command(Packet):
     """For ``edit``: what the gallery goes by after the edit."""
 
 
-class Reply(Packet):
+class Reply(Packet, frozen=True, kw_only=True):
     """The answer to a Command; ``since`` is answered by its Results first, then the Reply."""
 
     id: str

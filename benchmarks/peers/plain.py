@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from config import bundles
-from inference.encoders import network, registry
+from inference.bundle import restore_network
+from inference.encoders import network
 from inference.encoders.nice import NICE
 from inference.loaded import LoadedEncoder
 
@@ -33,16 +34,7 @@ def plain(
     import faiss
 
     spec = encoder.spec
-    net = registry.build(
-        spec.architecture,
-        channels=spec.channels,
-        times=spec.window.n_times,
-        rate_hz=spec.window.rate_hz,
-        dim=spec.dim,
-        parameters=spec.parameters,
-        restoring=True,
-    )
-    network.load_weights(net, bundles.read_arrays(folder / bundles.ENCODER_WEIGHTS), "the peer")
+    net = restore_network(spec, bundles.read_arrays(folder / bundles.ENCODER_WEIGHTS))
     layers = (published(net) if isinstance(net, NICE) else net).eval()
     network.limit_threads()
     faiss.omp_set_num_threads(1)

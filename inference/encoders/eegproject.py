@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import nn
+
+from inference.encoders.few import Head, Linear, array, few
 
 
 class Residual(nn.Module):
@@ -94,5 +98,13 @@ class SplitEEGProject(nn.Module):
 
     def finish(self, begun: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
         """Embeddings (n, dim) of windows that `begin` was given, by the samples from there on."""
+        if few(samples):
+            linear, head = self._few
+            return torch.from_numpy(head(linear(array(samples.flatten(1)), array(begun))))
         y: torch.Tensor = self.rest(torch.addmm(begun, samples.flatten(1), self.tail))
         return y
+
+    @cached_property
+    def _few(self) -> tuple[Linear, Head]:
+        """What is left to do, for few rows."""
+        return Linear(self.tail), Head(self.rest)

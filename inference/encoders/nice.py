@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from inference import kernels
 from inference.encoders.eegproject import projection
+from inference.encoders.few import Head, Linear, array, few
 from inference.encoders.folding import affine, affine_of_batch, elu, whole
+from inference.kernels import Floats
 
 
 class NICE(nn.Module):
@@ -188,10 +194,16 @@ class FoldedNICE(nn.Module):
         """Embeddings (n, dim) of windows that `begin` was given, by the samples (n, channels, times) from there on."""
         features, step = begun
         part = samples[..., : self.last].reshape(-1, self.last)
+        if few(samples):
+            return torch.from_numpy(self._few(array(features), array(step), array(part)))
         x = elu(torch.addmm(step, part, self.pooled[-self.last :]))
         x = elu(torch.addmm(self.spatial_bias, x.reshape(len(features), -1), self.spatial))
         y: torch.Tensor = self.rest(torch.addmm(features, x, self.tail))
         return y
+
+    @cached_property
+    def _few(self) -> _Few:
+        return _Few(self)
 
     def _features(self, signal: torch.Tensor) -> torch.Tensor:
         """(n, steps x filters) of a signal (n, channels, times)."""
@@ -203,6 +215,23 @@ class FoldedNICE(nn.Module):
         x = elu(torch.addmm(self.temporal_bias, steps.reshape(-1, kernel), self.temporal))
         x = elu(torch.addmm(self.spatial_bias, x.reshape(-1, len(self.spatial)), self.spatial))
         return x.reshape(len(signal), -1)
+
+
+class _Few:
+    """What is left to do after the last samples have come, for few rows."""
+
+    def __init__(self, net: FoldedNICE) -> None:
+        self._pooled = array(net.pooled[-net.last :])
+        self._spatial, self._spatial_bias = Linear(net.spatial), array(net.spatial_bias)[None]
+        self._tail, self._head = Linear(net.tail), Head(net.rest)
+
+    def __call__(self, features: Floats, step: Floats, samples: Floats) -> Floats:
+        """(n, dim); step (n x channels, filters) is the first part of the last step, samples are (n x channels, s)."""
+        x = np.empty_like(step)
+        kernels.strided(step, samples, self._pooled, x)
+        y = self._spatial(x.reshape(len(features), -1), self._spatial_bias)
+        kernels.elu(y)
+        return self._head(self._tail(y, features))
 
 
 def _bias(layer: nn.Conv2d) -> torch.Tensor:

@@ -1,27 +1,29 @@
-"""Vectors in 8 bits about their mean, and the fastest ways to multiply them that a machine has."""
+"""Vectors in 8 bits about their mean, and the quickest ways to multiply them."""
 
 from __future__ import annotations
 
-import math
 import platform
 import sys
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.encoders.base import Vectors, aligned_copy
+from inference.encoders.base import Vectors
 from inference.index import Rows
 
 Codes = NDArray[np.int8]
+Scores = NDArray[np.int32]
+"""(m, n): sums of whole numbers, of each query with each code."""
 TOP = 127
 """Largest code."""
-QUERY_TOP = 63
-"""Largest whole number of a query's row where 7 bits are wanted."""
+BASE = 128
+QUERY_TOP = 63 * BASE + 63
+"""Largest whole number of a query: of two digits of 7 bits, and so that sums stay whole up to 2,048 dimensions."""
+FEW = 8
+"""Queries up to which reading the codes for each is quicker than preparing them for many."""
 PIECE = 65_536
-SAMPLED = 16
-"""Every which score is looked at to guess the bar that candidates must pass."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Candidates:
     Attributes
     ----------
     rows
-        (m, n) int64, in no order.
+        (m, n) int64, rising.
     least
         (m,) float64: no vector outside has a rounded cosine (without the mean's part, in steps of a code) above it.
     left
@@ -89,37 +91,64 @@ class Candidates:
     left: NDArray[np.float64]
 
 
-class FirstStage(Protocol):
-    """Finds candidates by sums of whole numbers, which are the same alone and among others."""
+class FirstStage:
+    """Finds candidates among 8-bit codes by exact sums of whole numbers: the same alone and among others.
+
+    A few queries read the codes once (`inference.kernels`). For many, torch's quantised product (FBGEMM, x86-64 with
+    AVX2 or more) is three times as quick; it is prepared when it is first wanted, and only where torch is loaded
+    already, as it is beside a network: importing it for a search would cost seconds of start-up.
+
+    Parameters
+    ----------
+    codes
+        (n, dim) int8.
+    """
+
+    def __init__(self, codes: Codes) -> None:
+        self._codes = np.ascontiguousarray(codes)
+        self._top = min(QUERY_TOP, (2**31 - 1) // (TOP * max(codes.shape[1], 1)))
+        self._packed: Packed | None = None
 
     @property
     def memory_bytes(self) -> int:
         """Bytes of the codes as they are kept."""
-        ...
+        return self._codes.nbytes * (1 if self._packed is None else 2)
 
     def candidates(self, queries: Vectors, n: int) -> Candidates:
         """``n`` candidates of each query (m, dim)."""
-        ...
+        # compiled code takes a while to load: not for those who never search
+        from inference import kernels
+
+        m = len(queries)
+        whole, step, left = np.empty(queries.shape, np.int16), np.empty(m), np.empty(m)
+        kernels.whole(queries, self._top, whole, step, left)
+        scores = self._many(whole) if m > FEW and self._packs() else self._few(whole)
+        rows, least = np.empty((m, n), np.int64), np.empty(m, np.int64)
+        kernels.best(scores, n, rows, least)
+        return Candidates(rows, least * step, left)
+
+    def _few(self, whole: NDArray[np.int16]) -> Scores:
+        from inference import kernels
+
+        scores = np.empty((len(whole), len(self._codes)), np.int32)
+        kernels.whole_products(self._codes, whole, scores)
+        return scores
+
+    def _many(self, whole: NDArray[np.int16]) -> Scores:
+        if self._packed is None:
+            self._packed = Packed(self._codes)
+        return self._packed.products(whole)
+
+    def _packs(self) -> bool:
+        return "torch" in sys.modules and self._top == QUERY_TOP and Packed.works()
 
 
-def first_stage(codes: Codes) -> FirstStage:
-    """The fastest that this process can have.
-
-    torch's quantised product (FBGEMM, x86-64 with AVX2 or more) reads the codes once for all queries. It is taken where
-    torch is loaded already, as it is beside a network: importing it for a search would cost seconds of start-up.
-    """
-    if "torch" in sys.modules and codes.shape[1] <= TorchStage.MAX_DIM and TorchStage.works():
-        return TorchStage(codes)
-    return FaissStage(codes)
-
-
-class TorchStage:
+class Packed:
     """``quantized::linear_dynamic`` of FBGEMM.
 
-    A query is taken as two rows of 7 bits, the second what the first leaves: 7 bits never saturate the kernel of
-    machines without VNNI, and memory is what takes the time. Two columns of zeros are added to the codes, and
-    ``QUERY_TOP`` and ``-QUERY_TOP - 1`` to the rows: their range is then 127 wide, so that the scale which torch finds
-    is 1 and its rounding leaves whole numbers as they are.
+    A query is taken as two rows of 7 bits, its upper and its lower: 7 bits never saturate the kernel of machines
+    without VNNI. Two columns of zeros are added to the codes, and 63 and -64 to the rows: their range is then 127 wide,
+    so that the scale which torch finds is 1 and its rounding leaves whole numbers as they are.
     """
 
     MAX_DIM = 2048
@@ -136,7 +165,6 @@ class TorchStage:
             self._packed: Any = torch.ops.quantized.linear_prepack(weight, None)
         finally:
             torch.backends.quantized.engine = engine
-        self.memory_bytes = codes.nbytes
 
     @staticmethod
     def works() -> bool:
@@ -146,72 +174,19 @@ class TorchStage:
         known = "fbgemm" in torch.backends.quantized.supported_engines
         return known and platform.machine().lower() in ("x86_64", "amd64") and torch.cpu._is_avx2_supported()
 
-    def candidates(self, queries: Vectors, n: int) -> Candidates:
-        """See `FirstStage`."""
+    def products(self, whole: NDArray[np.int16]) -> Scores:
+        """Sums (m, n) of queries (m, dim) of at most ``QUERY_TOP``."""
         import torch
 
-        m, dim = queries.shape
-        high, step = whole_queries(queries, QUERY_TOP)
-        low, fine = whole_queries(queries - high * step, QUERY_TOP)
+        m, dim = whole.shape
+        high = (whole + BASE // 2) // BASE
         both = np.empty((2 * m, dim + 2), np.float32)
-        both[:m, :dim], both[m:, :dim], both[:, dim], both[:, dim + 1] = high, low, QUERY_TOP, -QUERY_TOP - 1
+        both[:m, :dim], both[m:, :dim], both[:, dim], both[:, dim + 1] = high, whole - BASE * high, 63, -64
         with torch.inference_mode():
             sums = torch.ops.quantized.linear_dynamic(torch.from_numpy(both), self._packed, True).numpy()
-        scores = sums[m:]
-        scores *= fine / step
-        scores += sums[:m]
-        rows = np.stack([largest(row, n) for row in scores])
-        least = np.take_along_axis(scores, rows, axis=1).min(axis=1)
-        return Candidates(rows, least.astype(np.float64) * step[:, 0], _length(queries - high * step - low * fine))
-
-
-class FaissStage:
-    """FAISS' flat 8-bit index: on every machine, one pass over the codes a query, which is rounded to 8 bits."""
-
-    def __init__(self, codes: Codes) -> None:
-        import faiss
-
-        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
-        self._index: Any = faiss.IndexScalarQuantizer(codes.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
-        for start in range(0, len(codes), PIECE):
-            self._index.add(codes[start : start + PIECE].astype(np.float32))
-        self.memory_bytes = codes.nbytes
-
-    def candidates(self, queries: Vectors, n: int) -> Candidates:
-        """See `FirstStage`."""
-        whole, step = whole_queries(queries, TOP)
-        sums, rows = self._index.search(aligned_copy(whole), n)
-        return Candidates(rows, sums.min(axis=1).astype(np.float64) * step[:, 0], _length(queries - whole * step))
-
-
-def whole_queries(queries: Vectors, top: int) -> tuple[Vectors, Vectors]:
-    """Queries in whole numbers up to ``top``, as float32 (m, dim), and what one counts (m, 1)."""
-    step = np.maximum(np.abs(queries).max(axis=1, keepdims=True, initial=0), np.float32(1e-12)) / np.float32(top)
-    return np.clip(np.rint(queries / step), -top, top), step
-
-
-def largest(scores: Vectors, n: int) -> Rows:
-    """Rows (n,) of the ``n`` largest of (rows,), in no order.
-
-    A bar is guessed from every sixteenth score; what passes it is few, and cheap to sort out. Where the guess is too
-    high all are looked at.
-    """
-    if n >= len(scores):
-        return np.arange(len(scores))
-    sample = scores[::SAMPLED]
-    # a tenth more than expected, and three standard deviations of how many of the best are in the sample
-    wanted = math.ceil(n / SAMPLED * 1.1 + 3 * math.sqrt(n / SAMPLED))
-    if wanted < len(sample) / 2:
-        bar = np.partition(sample, len(sample) - wanted)[len(sample) - wanted]
-        passed = np.flatnonzero(scores >= bar)
-        if len(passed) >= n:
-            return np.asarray(passed[np.argpartition(scores[passed], len(passed) - n)[len(passed) - n :]], np.int64)
-    return np.asarray(np.argpartition(scores, len(scores) - n)[len(scores) - n :], np.int64)
+        found: Scores = sums.astype(np.int32)
+        return found[:m] * BASE + found[m:]
 
 
 def _parts(vectors: Vectors) -> list[Vectors]:
     return [vectors[start : start + PIECE] for start in range(0, len(vectors), PIECE)]
-
-
-def _length(rows: Vectors) -> NDArray[np.float64]:
-    return np.asarray(np.linalg.norm(rows, axis=1), np.float64)

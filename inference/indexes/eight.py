@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from inference.encoders.base import Vectors
 from inference.index import ExactIndex, Rows, ranked
-from inference.indexes.codes import Candidates, FirstStage, first_stage, rounded
+from inference.indexes.codes import Candidates, FirstStage, rounded
 from inference.indexes.rows import VectorRows
 
 CERTAIN = 10
@@ -34,8 +34,6 @@ class EightBit:
         (n, dim) float32, unit norm; kept for the second look, in memory or mapped.
     spare
         Candidates beyond those wanted.
-    first
-        Another first stage than the fastest, for comparisons.
 
     Attributes
     ----------
@@ -43,11 +41,11 @@ class EightBit:
         Queries so far, and those of them that had to be searched exactly.
     """
 
-    def __init__(self, vectors: Vectors, spare: int = SPARE, first: type | None = None) -> None:
+    def __init__(self, vectors: Vectors, spare: int = SPARE) -> None:
         self._rows = VectorRows(vectors)
         codes = rounded(self._rows.vectors)
         self._mean, self._step, self._error, self._longest = codes.mean, codes.step, codes.error, codes.longest
-        self._first: FirstStage = first(codes.codes) if first else first_stage(codes.codes)
+        self._first = FirstStage(codes.codes)
         self._exact = ExactIndex(self._rows.vectors)
         self._spare = spare
         self.searched = self.uncertain = 0

@@ -11,6 +11,7 @@ import pytest
 import zmq
 from delivery_fakes import answer, until, window
 from delivery_running import ENCODER, Running, free_ports
+from msgspec.structs import replace
 
 from acquisition import journal
 from acquisition.delivery_account import check_end
@@ -147,7 +148,7 @@ def test_late_joiners_get_a_status_at_once_and_history_by_since(run: Running) ->
 def test_a_long_history_flows_to_a_slow_reader_while_windows_go_on(tmp_path: Path, folder: str) -> None:
     run = Running(tmp_path, folder, drain_s=1.0)
     for k in range(3000):
-        run.broker.history.add(encode(answer(window(k), ENCODER).model_copy(update={"commit": k + 1})))
+        run.broker.history.add(encode(replace(answer(window(k), ENCODER), commit=k + 1)))
     run.start()
     try:
         display, worker = run.display(), run.worker("w")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.gallery import GalleryOptions, run_gallery, targets
+from benchmarks.gallery import GalleryOptions, aims, run_gallery
 from benchmarks.gallery_options import KINDS_UP_TO
 from benchmarks.gallery_vectors import ROWS, Generator, generated_statistics, real_statistics, statistics
 from config.errors import SettingsError
@@ -87,14 +87,15 @@ def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert by_kind["8bit"]["uncertain"] is not None and by_kind["pq"]["uncertain"] is None
     assert json.loads((tmp_path / "out.json").read_text()) == found
     assert [one["name"].rpartition(": ")[2] for one in found["targets"]] == ["p99 of a query", "recall@10", "memory"]
-    assert "700 x 24" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "700 x 24" in said and "≤ 5 ms" in said and "≥ 0.95" in said
     assert list(tmp_path.iterdir()) == [tmp_path / "out.json"]
 
 
 def test_targets_are_of_what_auto_takes() -> None:
     row = {"n": 10, "dim": 5, "kind": "pq", "auto": True, "p99_ms": 4.0, "recall": 0.94, "memory_mib": 2000.0}
-    assert [one["reached"] for one in targets([{**row, "auto": False}, row], 10)] == [True, False, False]
-    assert targets([row], 11) == []
+    assert [one["reached"] for one in aims([{**row, "auto": False}, row], 10)] == [True, False, False]
+    assert aims([row], 11) == []
 
 
 def test_an_unknown_kind() -> None:

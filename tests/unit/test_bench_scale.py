@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from acquisition.recordings import read_recording
 from acquisition.sources.recording import RecordingReader
 from benchmarks import targets
-from benchmarks.all import gathered
-from benchmarks.all_table import BENCHES, NAMES, chosen, run_one
 from benchmarks.scale import ends
 from benchmarks.scale_rigs import AGE_S, most_rigs, simulate
 from benchmarks.scale_stages import Load, at, slope
@@ -22,7 +22,6 @@ from benchmarks.throughput import memory
 from benchmarks.throughput_check import same_items
 from benchmarks.throughput_probe import digest
 from benchmarks.throughput_recording import LEAD_S, TAIL_S, Shape, write_recording
-from config.errors import SettingsError
 from config.settings import RecordingSource
 
 
@@ -89,20 +88,22 @@ def test_targets(one: targets.Target, reached: bool, ratio: float | None) -> Non
     assert targets.table([one]).row_count == 1
 
 
-def test_targets_of_all_carry_their_benchmark_and_a_ratio() -> None:
-    plain = {"name": "p50", "target": 3.0, "measured": 1.5, "unit": "ms", "reached": True}
-    found = gathered({"latency": {"targets": [plain]}, "scale": {}})
-    assert found == [{"benchmark": "latency", **plain, "ratio": 0.5}]
-
-
-def test_benchmarks_are_chosen_by_name_and_order() -> None:
-    assert [bench.name for bench in chosen(())] == list(NAMES)
-    assert [bench.name for bench in chosen(("scale", "latency"))] == ["latency", "scale"]
-    with pytest.raises(SettingsError, match="unknown benchmark 'speed', expected one of latency"):
-        chosen(("speed",))
-    needy = next(bench for bench in BENCHES if bench.data == "needed")
-    with pytest.raises(SettingsError, match="EEGSEEK_DATA"):
-        run_one(needy, quick=True, data=None)
+def test_targets_are_read_with_their_bound_and_unit() -> None:
+    said = StringIO()
+    wanted = [
+        targets.at_most("wait", 3.0, 4.5, "ms"), targets.at_least("faster", 5.0, 6.25, "×"),
+        targets.at_most("lost", 0, 0, ""), targets.at_least("rows", 2000.0, None, "rows/s"),
+        targets.holds("same", True),
+    ]  # fmt: skip
+    Console(file=said, width=120).print(targets.table(wanted))
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.getvalue().splitlines() if "│" in line]
+    assert rows == [
+        ["wait", "≤ 3 ms", "4.5 ms", "1.5", "NO"],
+        ["faster", "≥ 5 ×", "6.25 ×", "1.25", "yes"],
+        ["lost", "≤ 0", "0", "–", "yes"],
+        ["rows", "≥ 2,000 rows/s", "–", "–", "NO"],
+        ["same", "yes", "yes", "1", "yes"],
+    ]
 
 
 @given(st.floats(1e-6, 1e-2), st.floats(1e-6, 1e-2))

@@ -10,6 +10,7 @@ import pytest
 from display_fakes import TRUTH, answer, result, status
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from display import panels
 from display.anytime import Anytime
@@ -27,7 +28,7 @@ ENDS_S = (0.1, 0.2, 0.3, 0.5)
 
 
 def said(item: int, decided: bool = False, repeats: int = 1, withheld: bool = False) -> Answer:
-    return answer(item, repeats=repeats, withheld=withheld).model_copy(update={"decided": decided})
+    return replace(answer(item, repeats=repeats, withheld=withheld), decided=decided)
 
 
 def piece(
@@ -39,7 +40,7 @@ def piece(
     return result(
         sequence,
         stimulus=stimulus,
-        answers=(single, average or single.model_copy(update={"repeats": 2})),
+        answers=(single, average or replace(single, repeats=2)),
         part=part,
         final=part == LAST,
         end_s=ENDS_S[part],
@@ -184,7 +185,7 @@ def test_machines_are_told_what_stands() -> None:
 def test_the_truth_may_be_unknown_and_the_clock_may_say_nothing() -> None:
     state = State(Truth())
     packet = piece(1, said(0, decided=True))
-    shown(state, packet.model_copy(update={"stamps": Stamps(committed=1.0)}))
+    shown(state, replace(packet, stamps=Stamps(committed=1.0)))
     single = state.anytime.summary(0)
     assert (single.early, single.mean_s, single.committed) == (1, None, None)
     state.fold(status(parts_due=4, parts_sent=1, parts_answered=1), 201.0)

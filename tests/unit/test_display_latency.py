@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from display_fakes import STAGE_MS, result
+from msgspec.structs import replace
 
 from display.latency import STAGES, Latencies, durations, spread
 from wire.packets import Stamps
 
 
 def test_every_stage_is_the_difference_of_its_two_stamps() -> None:
-    stamps = result(0).stamps.model_copy(update={"shown": 100.036})
+    stamps = replace(result(0).stamps, shown=100.036)
     found = durations(stamps)
     assert [found[name] for name, _, _ in STAGES] == pytest.approx([*STAGE_MS, 8.0], abs=1e-6)
     assert found["total"] == pytest.approx(36.0, abs=1e-6)
@@ -19,7 +20,7 @@ def test_every_stage_is_the_difference_of_its_two_stamps() -> None:
 
 
 def test_the_stages_add_up_to_the_total() -> None:
-    found = durations(result(0).stamps.model_copy(update={"shown": 100.05}))
+    found = durations(replace(result(0).stamps, shown=100.05))
     assert sum(value for name, value in found.items() if name != "total") == pytest.approx(found["total"])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import typer
 from delivery_fakes import encoder_spec
+from msgspec.structs import replace
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -163,7 +164,7 @@ def test_the_edit_command_goes_to_workers_that_are_behind() -> None:
     assert outcome.actions == tuple(Send(name, load) for name in (b"one", b"two", b"spare"))
     run.ready("one", "new")
     assert run.control.execute(command, 0.0).actions == (), "the same request again"
-    again = run.control.execute(command.model_copy(update={"id": "2"}), 0.0)
+    again = run.control.execute(replace(command, id="2"), 0.0)
     assert [action.worker for action in again.actions if isinstance(action, Send)] == [b"two", b"spare"]
     assert (again.reply.count, again.reply.message) == (1, "1 of 3 workers answer by gallery new")
     for wrong in ({"gallery": "/g"}, {"version": "new"}):

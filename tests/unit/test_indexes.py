@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from config.errors import BundleError, SettingsError
+from inference import kernels
 from inference.encoders.base import aligned_copy, unit_norm
 from inference.index import ExactIndex
 from inference.indexes import bits, graph, scalar, schema
+from inference.indexes import codes as eight_bits
 from inference.indexes.arrays_file import map_arrays
 from inference.indexes.build import PIECE, build, make
 from inference.indexes.choose import EIGHT_UP_TO, FLAT_UP_TO, candidates, serve, without_build
-from inference.indexes.codes import FaissStage, TorchStage, largest, rounded
+from inference.indexes.codes import FirstStage, Packed, rounded
 from inference.indexes.eight import CERTAIN, EightBit
 from inference.indexes.kinds import TABLE, kind
 from inference.indexes.measure import COSINES, Truth, queries
@@ -28,7 +30,6 @@ from inference.indexes.rows import VectorRows
 Array = NDArray[np.float32]
 BUILT = [name for name, found in TABLE.items() if found.train]
 EXACT = {"flat", "8bit", "disk"}
-STAGES = [FaissStage, pytest.param(TorchStage, marks=pytest.mark.skipif(not TorchStage.works(), reason="no FBGEMM"))]
 
 
 def vectors(n: int, dim: int = 24, seed: int = 0) -> Array:
@@ -94,10 +95,9 @@ def test_most_neighbours_are_found_among_many(name: str) -> None:
     assert min(one.at_10 for one in found) >= (1 if name in EXACT else 0.85)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_8bit_ranks_are_those_of_flat(stage: type) -> None:
+def test_8bit_ranks_are_those_of_flat() -> None:
     x, q = vectors(5000, 96), asked(70, 96)
-    index, exact = EightBit(x, first=stage), ExactIndex(x)
+    index, exact = EightBit(x), ExactIndex(x)
     for one in range(0, len(q), 2):
         pair = q[one : one + 2]
         cosines, rows = index.search(pair, 100)
@@ -108,29 +108,27 @@ def test_8bit_ranks_are_those_of_flat(stage: type) -> None:
     assert index.searched == len(q) and index.uncertain < index.searched
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_8bit_searches_exactly_what_it_cannot_prove(stage: type) -> None:
+def test_8bit_searches_exactly_what_it_cannot_prove() -> None:
     # all cosines within less than the codes can tell apart
     rng = np.random.default_rng(0)
     x = unit_norm(1 + 1e-3 * rng.standard_normal((3000, 64)))
     x[0] = unit_norm(rng.standard_normal((1, 64)))[0]
-    index, exact = EightBit(x, first=stage), ExactIndex(x)
+    index, exact = EightBit(x), ExactIndex(x)
     for query in unit_norm(1 + 0.1 * rng.standard_normal((5, 64)))[:, None]:
         got, wanted = index.search(query, 50), exact.search(query, 50)
         assert np.array_equal(got[1], wanted[1]) and np.array_equal(got[0], wanted[0])
     assert index.uncertain == 5
 
 
-@pytest.mark.parametrize("stage", STAGES)
 @settings(max_examples=25, deadline=None)
 @given(dim=st.integers(1, 70), seed=st.integers(0, 99), stretch=st.floats(1, 1e4))
-def test_no_vector_outside_the_candidates_is_above_the_bar(stage: type, dim: int, seed: int, stretch: float) -> None:
+def test_no_vector_outside_the_candidates_is_above_the_bar(dim: int, seed: int, stretch: float) -> None:
     # one dimension may be far larger than the others, as in CLIP's embeddings
     rng = np.random.default_rng(seed)
     x, q = rng.standard_normal((400, dim)), rng.standard_normal((3, dim))
     x[:, 0] *= stretch
     q[:, -1] *= stretch
-    index = EightBit(unit_norm(x), first=stage)
+    index = EightBit(unit_norm(x))
     found = index._first.candidates(unit_norm(q), 30)
     bar = index._bar(unit_norm(q), found)
     for query, rows, least in zip(unit_norm(q), found.rows, bar, strict=True):
@@ -138,39 +136,56 @@ def test_no_vector_outside_the_candidates_is_above_the_bar(stage: type, dim: int
         assert (unit_norm(x)[outside] @ query <= least).all()
 
 
-def test_both_first_stages_multiply_whole_numbers() -> None:
-    if not TorchStage.works():
+@settings(max_examples=20, deadline=None)
+@given(dim=st.integers(1, 150), seed=st.integers(0, 99))
+def test_many_queries_are_multiplied_as_few_are(dim: int, seed: int) -> None:
+    if not Packed.works():
         pytest.skip("no FBGEMM")
-    codes = np.random.default_rng(0).integers(-127, 128, (700, 65)).astype(np.int8)
-    q = asked(4, 65)
-    found = TorchStage(codes).candidates(q, 50)
-    sums = q @ codes.T.astype(np.float32)
-    assert np.allclose(found.least, -np.sort(-sums, axis=1)[:, 49], atol=0.05)
-    assert (found.left < 1e-3).all()
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(-127, 128, (300, dim)).astype(np.int8)
+    whole = rng.integers(-eight_bits.QUERY_TOP, eight_bits.QUERY_TOP + 1, (9, dim)).astype(np.int16)
+    whole[:, 0] = rng.choice([-eight_bits.QUERY_TOP, eight_bits.QUERY_TOP], 9)
+    exact = whole.astype(np.int64) @ codes.T.astype(np.int64)
+    assert np.array_equal(Packed(codes).products(whole), exact)
+    assert np.array_equal(FirstStage(codes)._few(whole), exact)
 
 
-def test_torch_is_not_imported_for_a_search() -> None:
+def test_sums_of_many_dimensions_do_not_overflow() -> None:
+    codes = np.full((20, 5000), 127, np.int8)
+    found = FirstStage(codes).candidates(np.ones((1, 5000), np.float32), 3)
+    assert found.least[0] == pytest.approx(127 * 5000, rel=1e-3)
+
+
+@pytest.mark.parametrize("n", [2, 40])
+def test_torch_is_not_imported_for_a_search(n: int) -> None:
     torch = sys.modules.pop("torch", None)
     try:
-        assert isinstance(EightBit(vectors(2000))._first, FaissStage)
+        EightBit(vectors(2000)).search(asked(n), 5)
+        assert "torch" not in sys.modules
     finally:
         if torch is not None:
             sys.modules["torch"] = torch
 
 
-@given(st.integers(1, 400), st.integers(0, 9), st.booleans())
-def test_the_largest_are_found(n: int, seed: int, equal: bool) -> None:
+def best(scores: NDArray[np.int32], n: int) -> NDArray[np.int64]:
+    rows, least = np.empty((1, n), np.int64), np.empty(1, np.int64)
+    kernels.best(scores[None], n, rows, least)
+    assert least[0] == scores[rows].min()
+    return rows[0]
+
+
+@given(st.integers(1, 3000), st.integers(0, 9), st.booleans())
+def test_the_best_are_found(n: int, seed: int, equal: bool) -> None:
     rng = np.random.default_rng(seed)
-    scores = (rng.integers(0, 3, 3000) if equal else rng.standard_normal(3000)).astype(np.float32)
-    rows = largest(scores, n)
-    assert len(set(rows.tolist())) == n
-    assert np.array_equal(np.sort(scores[rows]), np.sort(scores)[-n:])
+    scores = rng.integers(0, 3 if equal else 2**31 - 1, 3000).astype(np.int32)
+    wanted = np.lexsort((np.arange(3000), -scores.astype(np.int64)))[:n]
+    assert np.array_equal(best(scores, n), np.sort(wanted))
 
 
 def test_a_bar_guessed_too_high() -> None:
     # every sixteenth is large, the others are not: the bar lets too few pass
-    scores = np.where(np.arange(3200) % 16, 0, 10).astype(np.float32) + np.linspace(0, 1, 3200, dtype=np.float32)
-    assert np.array_equal(np.sort(scores[largest(scores, 250)]), np.sort(scores)[-250:])
+    scores = (np.where(np.arange(3200) % 16, 0, 10_000) + np.arange(3200)).astype(np.int32)
+    assert np.array_equal(np.sort(scores[best(scores, 250)]), np.sort(scores)[-250:])
 
 
 def test_rounding_is_within_what_is_said() -> None:

@@ -55,8 +55,9 @@ def test_reading_items_does_not_load_pandas(tmp_path: Path) -> None:
     items = [Item(id=f"i{k}", label=f"l{k}") for k in range(3)]
     write_gallery(tmp_path / "g", items, np.eye(3, dtype=np.float32), space="s", model="m")
     code = (
-        "from pathlib import Path\nfrom config.bundles import read_gallery_spec, read_items\n"
-        f"folder = Path({str(tmp_path / 'g')!r})\nassert len(read_items(folder, read_gallery_spec(folder))) == 3"
+        "from pathlib import Path\nfrom config.bundles import read_gallery_spec\n"
+        "from config.items_table import read_items_table\n"
+        f"folder = Path({str(tmp_path / 'g')!r})\nassert len(read_items_table(folder, read_gallery_spec(folder))) == 3"
     )
     found = loaded(code)
     assert "pyarrow" in found and not found & HEAVY

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from msgspec import structs
 from numpy.typing import NDArray
 
 from config.bundles import Calibration, EncoderSpec, Item
@@ -115,7 +116,7 @@ def test_labels_never_reach_the_decoder(encoder: LoadedEncoder, gallery: Gallery
     """Permuting the labels in the headers leaves embeddings and top k bit-equal."""
     shown = [window(k) for k in range(6)]
     labels = [w.stimulus for w in shown]
-    permuted = [w.model_copy(update={"stimulus": labels[(k + 3) % 6]}) for k, w in enumerate(shown)]
+    permuted = [structs.replace(w, stimulus=labels[(k + 3) % 6]) for k, w in enumerate(shown)]
     for mode in ("exact", "throughput"):
         worker = decoder(encoder, gallery, mode=mode)
         for a, b in zip(results(worker.answer(taken(*shown))), results(worker.answer(taken(*permuted))), strict=True):

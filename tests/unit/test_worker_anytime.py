@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from config.bundles import Calibration, EncoderSpec, Item, Relevance
 from config.chain import ChainSettings, WindowSettings
@@ -133,7 +134,7 @@ def test_parts_are_answered_as_such_and_a_batch_may_hold_all_of_them(gallery: Ga
 def test_what_is_no_part_of_this_encoder_is_refused_in_words(
     gallery: Gallery, changes: dict[str, Any], words: str
 ) -> None:
-    (out,) = decoder(encoder(), gallery).answer([Taken(piece(0).model_copy(update=changes), 0.0)])
+    (out,) = decoder(encoder(), gallery).answer([Taken(structs.replace(piece(0), **changes), 0.0)])
     assert isinstance(out, Failure)
     assert words in out.reason
 
