@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from acquisition import journal_format as fmt
-from acquisition.journal_format import End, Header, Note, PacketRecord, Record, Torn
+from acquisition.journal_format import End, Header, Note, PacketRecord, Record, Sent, Torn, Turn
 from acquisition.journal_read import JournalSource, read
 from acquisition.types import Chunk, Gap, StreamInfo
 from config.errors import JournalError
@@ -34,7 +34,9 @@ __all__ = [
     "Note",
     "PacketRecord",
     "Record",
+    "Sent",
     "Torn",
+    "Turn",
     "make_header",
     "next_segment",
     "path",
@@ -136,6 +138,14 @@ class JournalWriter:
     def gap(self, gap: Gap) -> None:
         """A confirmed loss of samples."""
         self._append(fmt.GAP, [fmt.pack_json(gap)])
+
+    def sent(self, sent: Sent) -> None:
+        """What a window was that went out."""
+        self._append(fmt.SENT, [fmt.pack_json(sent)])
+
+    def turn(self, turn: Turn) -> None:
+        """A change of state."""
+        self._append(fmt.TURN, [fmt.pack_json(turn)])
 
     def note(self, text: str) -> None:
         """Words, with the time."""

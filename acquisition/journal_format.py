@@ -29,7 +29,7 @@ FILE_HEAD = struct.Struct("<8sII")
 PREFIX = struct.Struct("<IIB")  # body length, CRC, type
 MAX_BODY_BYTES = 256 << 20
 
-HEADER, CHUNK, PACKET, GAP, NOTE, END = 1, 2, 3, 4, 5, 6
+HEADER, CHUNK, PACKET, GAP, NOTE, END, SENT, TURN = 1, 2, 3, 4, 5, 6, 7, 8
 
 _SEALED = struct.Struct("<IB")
 _CHUNK = struct.Struct("<IIBBHIdd")  # channels, times, flags, bytes of state, 0, bytes of events, arrived, offset
@@ -87,6 +87,45 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A window as it went to a worker for the first time.
+
+    Attributes
+    ----------
+    segment, sequence, part
+        Which (the session is that of the header).
+    sha256
+        Of its float32 samples, hexadecimal: what a replay has to cut again.
+    """
+
+    segment: int
+    sequence: int
+    part: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A process, or the source, came into another state.
+
+    Attributes
+    ----------
+    time_s
+        On acquisition's clock.
+    role, name
+        ``source``, ``acquisition``, ``inference`` or ``display``, and which.
+    state, message
+        As in a Status.
+    """
+
+    time_s: float
+    role: str
+    name: str
+    state: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class End:
     """The segment was closed in order. A journal without it was cut off: by a kill, or a full disk."""
 
@@ -103,7 +142,7 @@ class Torn:
     reason: str
 
 
-Record = Header | Chunk | PacketRecord | Gap | Note | End | Torn
+Record = Header | Chunk | PacketRecord | Gap | Note | Sent | Turn | End | Torn
 
 _EVENTS_MODEL = TypeAdapter(tuple[Event, ...])
 _MODELS: dict[int, TypeAdapter[Any]] = {
@@ -111,6 +150,8 @@ _MODELS: dict[int, TypeAdapter[Any]] = {
     GAP: TypeAdapter(Gap),
     NOTE: TypeAdapter(Note),
     END: TypeAdapter(End),
+    SENT: TypeAdapter(Sent),
+    TURN: TypeAdapter(Turn),
 }
 
 
@@ -127,7 +168,7 @@ def checksum(kind: int, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(_SEALED.pack(len(body), kind)))
 
 
-def pack_json(record: Header | Gap | Note | End) -> bytes:
+def pack_json(record: Header | Gap | Note | Sent | Turn | End) -> bytes:
     """Body of a record that is not in the hot path."""
     return _json(dataclasses.asdict(record))
 
@@ -189,7 +230,7 @@ def unpack(kind: int, body: bytes) -> Record:
         return _unpack_packet(body)
     model = _MODELS.get(kind)
     if model is None:
-        raise JournalError(f"a record of unknown type {kind} was found, expected 1 to {END}; a newer eegseek wrote it")
+        raise JournalError(f"a record of unknown type {kind} was found, expected 1 to {TURN}; a newer eegseek wrote it")
     try:
         record: Record = model.validate_json(body)
     except (ValidationError, RecursionError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from acquisition.journal import JournalWriter, make_header
+from acquisition.journal import JournalWriter, Sent, Turn, make_header
 from acquisition.types import Chunk, Gap, StreamInfo
 from wire.codec import Frame
 from wire.packets import Packet
@@ -68,6 +68,16 @@ class Recorder:
         """A confirmed loss of samples."""
         if self._writer is not None:
             self._writer.gap(gap)
+
+    def sent(self, sent: Sent) -> None:
+        """What a window was that went out."""
+        if self._writer is not None:
+            self._writer.sent(sent)
+
+    def turn(self, turn: Turn) -> None:
+        """A change of state, of whom it may be."""
+        if self._writer is not None:
+            self._writer.turn(turn)
 
     def note(self, text: str) -> None:
         """Words of the people in the room, or of ours."""
