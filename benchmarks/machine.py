@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-LIBRARIES = ("numpy", "scipy", "torch", "faiss-cpu", "pyzmq", "pylsl", "mne-lsl", "pydantic")
+LIBRARIES = ("numpy", "scipy", "torch", "faiss-cpu", "pyzmq", "pylsl", "mne-lsl", "pydantic", "msgspec", "numba")
 
 
 def machine() -> dict[str, Any]:
