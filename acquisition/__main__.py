@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 
@@ -22,22 +21,26 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     # read by OpenBLAS and OpenMP when they are first imported, so before anything else of ours
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    logging.basicConfig(level=logging.WARNING, format="acquisition: %(message)s")
 
+    from config.private import keep_private
+    from wire import lifeline, logs, tuning
+
+    keep_private()
+    logs.begin("acquisition")
     from acquisition.process import run
     from acquisition.switches import Switches
     from config.errors import EegseekError
     from config.load import load_settings
-    from wire import tuning
 
     tuning.keep_memory()
     switches = Switches()
     switches.install()
+    lifeline.watch()
     sys.setswitchinterval(SWITCH_S)
     try:
         run(load_settings(arguments.config, arguments.preset, arguments.overrides), switches)
     except EegseekError as error:
-        sys.stderr.write(f"acquisition: {error}\n")
+        logs.refused("acquisition", error)
         return 1
     return 0
 

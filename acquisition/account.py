@@ -5,7 +5,7 @@ Parts of windows have a sum of their own: due = accepted + skipped + rejected + 
 
 from __future__ import annotations
 
-from config.errors import EegseekError
+from config.errors import InternalError
 
 
 class PartAccount:
@@ -65,12 +65,12 @@ class PartAccount:
 
         Raises
         ------
-        EegseekError
+        InternalError
             A part vanished or was counted twice.
         """
         total = self.accepted + self.skipped + self.rejected + self.missed + self.pending
         if self.due != total or self.pending != held:
-            raise EegseekError(
+            raise InternalError(
                 f"the sums of the parts do not hold: {self.counters()}, held {held}; this is a bug, please report it "
                 "with the journal"
             )
@@ -136,12 +136,12 @@ class Account:
 
         Raises
         ------
-        EegseekError
+        InternalError
             A stimulus vanished or was counted twice.
         """
         total = self.accepted + self.rejected + self.missed + self.pending
         if self.due != total or self.pending != held or self.pending < 0:
-            raise EegseekError(
+            raise InternalError(
                 f"the sums do not hold: due {self.due}, accepted {self.accepted}, rejected {self.rejected}, missed "
                 f"{self.missed}, pending {self.pending}, held {held}; this is a bug, please report it with the journal"
             )

@@ -11,23 +11,26 @@ from dataclasses import replace
 
 import zmq
 
+from acquisition.announcer import Announcer
 from acquisition.control import Control
 from acquisition.delivery_account import fault
 from acquisition.dispatch import Action, Dispatcher, Journal, Send
 from acquisition.displays import Deliveries, Displays
 from acquisition.handoff import WAKE, Batch, Handoff
 from acquisition.history import History
+from acquisition.readiness import Readiness
 from acquisition.recorder import Recorder
 from acquisition.situation import Situation
 from acquisition.switches import Switches
+from acquisition.witness import Witness
 from config.errors import JournalError, WireError
 from config.settings import DispatchSettings
-from wire import sockets, tuning
+from wire import sockets
 from wire.clock import now
-from wire.codec import Frame, decode, encode
-from wire.due import WarmUps
+from wire.codec import Frame, encode
+from wire.curve import Door
 from wire.endpoints import Endpoints
-from wire.packets import Command, Due, Failure, Heartbeat, Packet, Ready, Result, State, Window
+from wire.packets import Command, Due, Failure, Heartbeat, Packet, Ready, Result, Window
 
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
@@ -35,11 +38,6 @@ Received = tuple[bytes, Packet]
 AT_ONCE = 200
 """Messages taken from one socket before the others are looked at."""
 POLL_MS, BUSY_MS = 50, 2
-AWAKE_S = 0.02
-"""Processors may sleep so long after the samples of a window were due, once it is answered."""
-REHEARSAL_S = 0.0015
-"""A rehearsal begins so long before the samples of a window arrive."""
-STATUS_S = 1.0
 FAREWELL_S, SILENT_S = 2.0, 0.6
 """After the last status displays may still ask for what they missed: so long at most, and until they fall silent."""
 FLUSH_MS = 1000
@@ -68,8 +66,8 @@ class Broker:
         Messages on any socket that were no packets, or not for that socket.
     failure
         Why the journal could not be written, empty while it can.
-    awake
-        Keeps the processors awake while a window is about to be answered, once it is open.
+    readiness
+        What is due soon; with ``awake``, to be opened where processors are to be kept awake.
     """
 
     def __init__(
@@ -97,17 +95,15 @@ class Broker:
         self.failure = ""
         self._displays = Displays()
         self._deliveries = Deliveries()
+        self._witness = Witness(recorder)
+        self._announcer = Announcer(dispatcher, recorder, self._displays.peers)
         self._poller = zmq.Poller()
+        self._door = Door(endpoints.keys)
         self._sockets: list[Socket] = []
-        self._beat_s = self._status_s = float("-inf")
-        self._told: tuple[State, str] | None = None
+        self._beat_s = float("-inf")
         self._greet = False
         self._read_all = False
-        self._rehearsals = WarmUps(REHEARSAL_S)
-        self.awake = tuning.Awake()
-        self._awake_until = 0.0
-        self._window: Window | None = None
-        self._result: Result | None = None
+        self.readiness = Readiness()
 
     def open(self, context: Context) -> None:
         """Bind everything.
@@ -115,9 +111,10 @@ class Broker:
         Raises
         ------
         EndpointError
-            An endpoint is in use.
+            An endpoint is in use, or lacks keys.
         """
         try:
+            self._door.open(context)
             for kind, endpoint in (
                 (zmq.ROUTER, self.endpoints.work),
                 (zmq.XPUB, self.endpoints.results),
@@ -125,7 +122,7 @@ class Broker:
             ):
                 socket = sockets.make(context, kind)
                 self._sockets.append(socket)
-                sockets.bind(socket, endpoint)
+                sockets.bind(socket, endpoint, self.endpoints.keys)
             pair = context.socket(zmq.PAIR)
             self._sockets.append(pair)
             pair.bind(WAKE)
@@ -137,10 +134,11 @@ class Broker:
 
     def close(self) -> None:
         """Let go of the sockets; what was published last is flushed first."""
-        self.awake.close()
+        self.readiness.awake.close()
         for socket in self._sockets:
             socket.close(linger=FLUSH_MS if socket.type == zmq.XPUB else 0)
         self._sockets = []
+        self._door.close()
 
     def serve(self, reader_done: Callable[[], bool]) -> None:
         """Serve until the reader has handed over its last batch and everything is settled, or the drain is over.
@@ -173,7 +171,6 @@ class Broker:
         wrong = fault(self.situation.counters(self.dispatcher))
         self.situation = self.situation_now(ended=f"{words}; {wrong}" if wrong else words)
         self._record_end()
-        self._announce(now(), force=True)
         until = now() + FAREWELL_S
         while now() < until and (self._deliveries or self._displays.youngest_s(now()) < SILENT_S):
             self._once(POLL_MS)
@@ -195,8 +192,8 @@ class Broker:
     def _once(self, timeout_ms: int) -> None:
         """Wait for something, take in everything that waits, do what is due."""
         self._poller.poll(self._patience_ms(timeout_ms))
-        if self._rehearsals.take(now()):
-            self._rehearse(now())
+        if self.readiness.rehearse_window(now()):
+            self._beat(now(), force=True)
         self._take_batches()
         for identity, packet in self._arrivals(self._sockets[0]):
             self._do(self._work(identity, packet, now()))
@@ -207,8 +204,8 @@ class Broker:
         usable = self.dispatcher.workers.usable()
         self.switches.served = bool(usable)
         self.switches.drafts = any(worker.ready.drafts for worker in usable)
-        if self.awake.held and now() > self._awake_until and not self.dispatcher.outstanding:
-            self.awake.rest()
+        if not self.dispatcher.outstanding:
+            self.readiness.relax(now())
         self._deliveries.pump(self._sockets[2])
         self._beat(now())
         self._announce(now())
@@ -218,7 +215,7 @@ class Broker:
             return 0
         if self._deliveries:
             return BUSY_MS
-        wait_s = self._rehearsals.wait_s(now())
+        wait_s = self.readiness.wait_s(now())
         return most if wait_s is None else min(most, math.floor(1000 * wait_s))
 
     @property
@@ -262,34 +259,22 @@ class Broker:
         # what is replayed as fast as it goes is not due at any time
         for due in batch.due if self.settings.policy == "drop_oldest" else ():
             actions += [Send(worker.identity, due) for worker in self.dispatcher.workers.usable()]
-            self._rehearsals.add(due.due_s)
-            self._awake_until = max(self._awake_until, due.due_s + AWAKE_S)
-            self.awake.hold()
+            self.readiness.expect(due)
         for draft in batch.drafts:
             worker = self.dispatcher.workers.pick()
             actions += [Send(worker.identity, draft)] if worker is not None and worker.ready.drafts else []
         for window in batch.windows:
             actions += self.dispatcher.add(window, at)
-            self._window = window
+            self.readiness.window = window
         self._do(actions)
         if batch.windows and self.settings.policy == "drop_oldest":
-            self._rehearse_answer()
+            # a result is about to come: displays get ready for it, too
+            sockets.send(self._sockets[1], Due(sequence=0, due_s=now()))
+            self.readiness.rehearse_result()
         for packet in (*batch.rejected, *((batch.quality,) if batch.quality else ())):
             sockets.send(self._sockets[1], packet)
         self._read_all = self._read_all or batch.ended
         self._announce(at)
-
-    def _rehearse(self, at: float) -> None:
-        """A window is about to come: write the last one once more, and a beat, so that the way out is warm."""
-        if self._window is not None:
-            encode(self._window)
-        self._beat(at, force=True)
-
-    def _rehearse_answer(self) -> None:
-        """A result is about to come: read and write the last one once more, and tell displays to do so, too."""
-        sockets.send(self._sockets[1], Due(sequence=0, due_s=now()))
-        if self._result is not None:
-            decode(encode(self._result))
 
     def _work(self, identity: bytes, packet: Packet, at: float) -> list[Action]:
         match packet:
@@ -337,7 +322,11 @@ class Broker:
             if isinstance(action, Send):
                 if not sockets.send(self._sockets[0], action.packet, action.worker):
                     todo.extend(self.dispatcher.on_worker_lost(action.worker, now()))
+                elif isinstance(action.packet, Window):
+                    self._witness.went(action.packet)
             elif isinstance(action, Journal):
+                self._write_sent()
+                self._witness.settled(action.packet)
                 # most of what is journalled is published next
                 written, frames = action.packet, encode(action.packet)
                 self._record(frames)
@@ -346,7 +335,15 @@ class Broker:
                     frames = encode(action.packet)
                 self._sockets[1].send_multipart(frames, flags=zmq.DONTWAIT)
                 self.history.add(frames)
-                self._result = action.packet
+                self.readiness.result = action.packet
+        self._write_sent()
+
+    def _write_sent(self) -> None:
+        """Once a window is on its way its hash costs no latency, and its result has not been taken in yet."""
+        try:
+            self._witness.write()
+        except JournalError as error:
+            self._fail(error)
 
     def _record(self, frames: list[Frame]) -> None:
         try:
@@ -362,12 +359,18 @@ class Broker:
             self.switches.stop = True
 
     def _record_end(self) -> None:
+        last = self._announcer.due(self.situation, now(), self.malformed, urgent=True)
         status = self.situation.status(self.dispatcher, now(), {"malformed": self.malformed}, ())
         try:
-            self.recorder.packet(status)
-            self.recorder.close(self.situation.ended)
+            try:
+                self._announcer.write()
+                self.recorder.packet(status)
+            finally:  # what cannot be written to is let go all the same
+                self.recorder.close(self.situation.ended)
         except JournalError as error:
             self._fail(error)
+        if last is not None:
+            sockets.send(self._sockets[1], last)
 
     def _beat(self, at: float, force: bool = False) -> None:
         if at - self._beat_s < self.settings.heartbeat_s and not force:
@@ -376,12 +379,15 @@ class Broker:
         beat = Heartbeat(role="acquisition", name="acquisition", pid=os.getpid(), time_s=at)
         self._do([Send(worker.identity, beat) for worker in self.dispatcher.workers])
 
-    def _announce(self, at: float, force: bool = False) -> None:
-        """A status once a second, at each change of state, and for each newcomer."""
+    def _announce(self, at: float) -> None:
+        """A status four times a second, at each change of anybody's state, and for each newcomer."""
         self.situation = self.situation_now()
-        words = self.situation.words(self.dispatcher)
-        if not (force or self._greet or words != self._told or at - self._status_s >= STATUS_S):
+        status = self._announcer.due(self.situation, at, self.malformed, urgent=self._greet)
+        if status is None:
             return
-        self._told, self._status_s, self._greet = words, at, False
-        extra = {"malformed": self.malformed}
-        sockets.send(self._sockets[1], self.situation.status(self.dispatcher, at, extra, self._displays.peers(at)))
+        self._greet = False
+        sockets.send(self._sockets[1], status)
+        try:
+            self._announcer.write()
+        except JournalError as error:
+            self._fail(error)

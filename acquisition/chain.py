@@ -11,7 +11,7 @@ from scipy import signal
 from acquisition.asr import Asr
 from acquisition.sos import filter_in_place
 from config.chain import ChainSettings
-from config.errors import SettingsError
+from config.errors import MisfitError, SettingsError
 
 SETTLED = 1e-3
 """The chain has settled once its response to a unit step stays this close to its final value."""
@@ -23,8 +23,8 @@ class Chain:
     """Reference, selection, notches, high-pass, low-pass as second-order sections in float64, and ASR, in this order.
 
     The filters start in the steady state of the first sample of each channel, so a constant offset makes no transient.
-    A non-finite sample is replaced, for the filters only, by the channel's last finite one (zero before there is one).
-    ``reset`` is for confirmed gaps only.
+    A non-finite or railed sample is replaced, for the filters only, by the channel's last good one (zero before there
+    is one). ``reset`` is for confirmed gaps only.
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ class Chain:
         Sampling rate of the source.
     source_channels
         Names of the source's channels, in the order of the rows it gives.
+    railed_uv
+        Absolute value from which a sample is no measurement, µV; None where that is not known.
 
     Raises
     ------
@@ -42,8 +44,15 @@ class Chain:
         calibrated for something else.
     """
 
-    def __init__(self, settings: ChainSettings, rate_hz: float, source_channels: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        settings: ChainSettings,
+        rate_hz: float,
+        source_channels: tuple[str, ...],
+        railed_uv: float | None = None,
+    ) -> None:
         self.rate_hz = rate_hz
+        self.railed_uv = railed_uv
         self.channels = settings.channels or tuple(source_channels)
         named = settings.reference if isinstance(settings.reference, tuple) else ()
         _check_channels(self.channels, named, source_channels)
@@ -96,24 +105,29 @@ class Chain:
         filtered
             (kept channels, times) float64, µV, finite.
         bad
-            (times,) bool, where a used channel was not finite; None where all were.
+            (times,) bool, where a used channel was not finite, or one of the reference alone was railed; None where
+            there is nothing of the kind.
         """
         if used.shape[1] == 0:
             return np.zeros((len(self.channels), 0)), None
         values = used.astype(np.float64)
         finite = np.isfinite(values)
-        whole = bool(finite.all())
+        good = finite if self.railed_uv is None else finite & (np.abs(values) < self.railed_uv)
+        whole = bool(good.all())
         if not whole:
-            _hold(values, finite, self._held)
+            _hold(values, good, self._held)
         self._held = values[:, -1].copy()
         kept = self._rereference(values)
         if self._waiting is not None:
-            kept = self._start(kept, finite[: len(self.channels)], self._waiting)
+            kept = self._start(kept, good[: len(self.channels)], self._waiting)
         elif len(self._sos):
             kept = self._run(kept)
         if self._asr is not None:
             kept = self._asr.process(kept)
-        return kept, None if whole else np.asarray(~finite.all(axis=0))
+        if whole:
+            return kept, None
+        # windows tell by themselves which of their own channels were railed
+        return kept, np.asarray(~(finite.all(axis=0) & good[len(self.channels) :].all(axis=0)))
 
     def process(self, samples: NDArray[np.float32]) -> Array:
         """``select`` and ``filter``: (source channels, times) to (kept channels, times)."""
@@ -218,7 +232,7 @@ def _hold(values: Array, finite: NDArray[np.bool_], held: Array) -> None:
 def _check_channels(kept: tuple[str, ...], named: tuple[str, ...], there: tuple[str, ...]) -> None:
     missing = [name for name in dict.fromkeys(kept + named) if name not in there]
     if missing:
-        raise SettingsError(
+        raise MisfitError(
             f"the stream has no channel {', '.join(map(repr, missing))}; it has {', '.join(map(repr, there))}: "
             "choose among these, or use an encoder that was trained with them"
         )

@@ -103,6 +103,7 @@ class Dejitter:
         self.rate_hz = rate_hz
         self.counted = counted
         self.opened: int | None = None
+        self._counting = counted
         self._nominal = 1.0 / rate_hz
         self._period = self._nominal
         self._index = -1
@@ -128,6 +129,12 @@ class Dejitter:
         """Sample period as estimated."""
         return self._period
 
+    @property
+    def stepped_back_s(self) -> float:
+        """How far the latest sample of an open suspect lies before its time: the clock may have been set back."""
+        suspect = self.opened is not None and self._anchored and self._open_deviations
+        return max(0.0, -self._open_deviations[-1]) if suspect else 0.0
+
     def feed(self, stamps: NDArray[np.float64], counter: NDArray[np.int64] | None = None) -> Corrected:
         """Correct the stamps of the next samples.
 
@@ -146,9 +153,10 @@ class Dejitter:
         size = stamps.shape[0]
         if size == 0:
             return Corrected(np.empty(0), np.empty(0, dtype=bool), ())
+        self._counting = self.counted and counter is not None
         if self._index < 0:
             self._begin(float(stamps[0]), None if counter is None else int(counter[0]))
-        counts = counter.tolist() if self.counted and counter is not None else None
+        counts = counter.tolist() if self._counting and counter is not None else None
         out, unsure = [0.0] * size, [False] * size
         for k, stamp in enumerate(stamps.tolist()):
             step = 1 if counts is None else counts[k] - self._count
@@ -197,7 +205,8 @@ class Dejitter:
             self._watch(deviation)
         elif abs(deviation) <= (limit := self._limit()):
             self._follow(deviation)
-        elif self.counted and abs(deviation) <= COUNTED_STEP_S:
+        elif self._counting and step == 1 and abs(deviation) <= COUNTED_STEP_S:
+            # after a counted loss the stamps are heard: a counter may leave numbers out, or have gone round
             self._follow(math.copysign(limit, deviation))
         else:
             self._open(self._index)
@@ -330,10 +339,13 @@ class Dejitter:
 
     def _counted_step(self, step: int, stamp: float) -> int:
         """The counter jumped: samples are missing; or it went back: the device began anew, and so does the clock."""
-        index = self._index + 1
-        if step < 1 and (ended := self.finish()) is not None:
-            self._verdicts.append(ended)
-        self._verdicts.append(Verdict("gap", index, index, index, max(0.0, step - 1.0), np.empty(0), False))
+        index, missing = self._index + 1, step - 1.0
+        if step < 1:
+            # how much is missing only the stamps tell
+            missing = (stamp - self._guess) / self._period - 1.0 if math.isfinite(stamp) else 0.0
+            if (ended := self.finish()) is not None:
+                self._verdicts.append(ended)
+        self._verdicts.append(Verdict("gap", index, index, index, max(0.0, missing), np.empty(0), False))
         if step < 1:
             self._guess = (stamp if math.isfinite(stamp) else self._guess + self._period) - self._period
             self._last = -math.inf

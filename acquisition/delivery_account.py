@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from config.errors import ProcessError
+from config.errors import InternalError
 
 PAUSED = "paused"
 """Reason under which stimuli are rejected while the run is paused."""
@@ -89,7 +89,7 @@ def check_end(counters: Mapping[str, int]) -> None:
 
     Raises
     ------
-    ProcessError
+    InternalError
         A sum does not hold, or something is still pending or in flight.
     """
     wrong = fault(counters)
@@ -97,6 +97,6 @@ def check_end(counters: Mapping[str, int]) -> None:
     if not wrong and left:
         wrong = f"{' and '.join(left)} at the end"
     if wrong:
-        raise ProcessError(
+        raise InternalError(
             f"the account of the run does not close: {wrong}; this is a bug, please report it with the journal"
         )

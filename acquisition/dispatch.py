@@ -20,7 +20,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from acquisition.workers import Worker, Workers
-from config.errors import ProcessError
+from config.errors import InternalError
 from config.settings import DispatchSettings
 from wire.packets import Failure, Heartbeat, Hello, Key, Packet, Ready, Result, Window
 
@@ -134,11 +134,11 @@ class Dispatcher:
 
         Raises
         ------
-        ProcessError
+        InternalError
             A window with this key was here before.
         """
         if window.key in self._entries or window.key in self._settled:
-            raise ProcessError(f"window {tuple(window.key)} was sent twice; this is a bug, please report it")
+            raise InternalError(f"window {tuple(window.key)} was sent twice; this is a bug, please report it")
         actions: list[Action] = []
         self._count(window, "sent")
         self._entries[window.key] = _Entry(window, now)

@@ -39,7 +39,7 @@ _FRAMES = struct.Struct("<HI")  # bytes of topic, bytes of header
 
 @dataclass(frozen=True)
 class Header:
-    """What a segment is: the first record.
+    """What a segment is: the first record of each of its files.
 
     Attributes
     ----------
@@ -55,6 +55,10 @@ class Header:
         Wall clock, ISO 8601 with UTC offset.
     clock_s
         Acquisition's clock at that moment: stamps are on it.
+    part, first_sample
+        Which file of the segment this is, from 1, and how many samples the files before it hold.
+    boot
+        Start of the machine that the clock counts from, as `wire.clock.boot` tells it.
     """
 
     session: str
@@ -64,6 +68,9 @@ class Header:
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     created: str = ""
     clock_s: float = 0.0
+    part: int = 1
+    first_sample: int = 0
+    boot: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,22 +11,38 @@ from typing import BinaryIO
 import numpy as np
 
 from acquisition import journal_format as fmt
+from acquisition.journal_files import following
 from acquisition.journal_format import Header, Record, Torn
 from acquisition.types import Chunk, StreamInfo
 from config.errors import JournalError
 
 
 def read(file: Path) -> Iterator[Record]:
-    """Records of a journal, in the order they were written.
+    """Records of a journal, in the order they were written; of the files that it goes on in, too.
 
-    A torn or damaged record ends the reading with a `Torn` that says how much is lost. Sizes are checked against the
-    file before memory is taken.
+    One header comes, that of the file given. A torn or damaged record ends the reading with a `Torn` that says how
+    much is lost. Sizes are checked against the file before memory is taken.
 
     Raises
     ------
     JournalError
         The file is not there, no journal, of another version, or holds records that no eegseek writes.
     """
+    further = False
+    while True:
+        for record in read_file(file):
+            if not (further and isinstance(record, Header)):
+                yield record
+            if isinstance(record, Torn):
+                return
+        file, further = following(file), True
+        # one without a head: killed between making the file and its first write
+        if not file.exists() or file.stat().st_size < fmt.FILE_HEAD.size:
+            return
+
+
+def read_file(file: Path) -> Iterator[Record]:
+    """Records of one file of a journal; else as `read`."""
     try:
         with file.open("rb") as stream:
             _check_head(stream, file)

@@ -27,8 +27,9 @@ from acquisition.pacing import MarkerDue, SampleBlock, Timeline
 from acquisition.sources.factory import make_source
 from acquisition.sources.labels import END_LABEL
 from acquisition.types import Source
-from config.errors import EegseekError, SettingsError
+from config.errors import EegseekError, SettingsError, SettingsFileError
 from config.settings import AnySource, ParticipantSource, RecordingSource
+from wire import lifeline, logs
 from wire.clock import now
 
 AHEAD_S = 1.0
@@ -255,11 +256,11 @@ def _read_settings(path: Path) -> AnySource:
     try:
         return adapter.validate_json(path.read_bytes())
     except OSError as error:
-        raise SettingsError(f"source file '{path}' cannot be read: {error.strerror}") from error
+        raise SettingsFileError(f"source file '{path}' cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise SettingsError(f"source file '{path}' describes no source: {where}: {first['msg']}") from error
+        raise SettingsFileError(f"source file '{path}' describes no source: {where}: {first['msg']}") from error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -276,6 +277,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.chunk is not None and given.chunk < 1:
         parser.error("--chunk must be 1 or more")
+    logs.begin("source")
+    lifeline.watch()
     try:
         stream_settings(
             _read_settings(given.source),
@@ -288,7 +291,7 @@ def main(arguments: list[str] | None = None) -> int:
             push_log=given.push_log,
         )
     except EegseekError as error:
-        sys.stderr.write(f"eegseek: {error}\n")
+        logs.refused("eegseek", error)
         return 1
     return 0
 

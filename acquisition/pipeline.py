@@ -16,17 +16,19 @@ start anew at the gap and run again over the raw samples that the ring still hol
 from __future__ import annotations
 
 import math
+from bisect import insort
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition import quality
 from acquisition.account import Account
 from acquisition.averages import Averages
 from acquisition.chain import Chain
 from acquisition.dejitter import LONGEST, VERDICT_S, Dejitter, Verdict
+from acquisition.judge import Judge
+from acquisition.patience import Patience
 from acquisition.plan import Plan
-from acquisition.rejection import Evidence, reasons
 from acquisition.resample import draft_grid, make_grids
 from acquisition.ring import Ring
 from acquisition.types import Chunk, Early, Epoch, Expected, Gap, Missed, Output, Refused, StreamInfo
@@ -35,8 +37,12 @@ from wire.packets import Quality
 
 BLOCK_S = 0.5
 """Longer chunks are taken in pieces, so that the ring need not hold a chunk of any length."""
-LINE_HZ = 50.0
-"""Line frequency where neither the stream nor a notch tells it."""
+MOST_PENDING = 2048
+"""Stimuli that may wait for their samples: those of a minute at 34 a second. More is a storm, and missed."""
+CALM_S = 0.03
+"""With no window due for so long there is time for what nobody waits for."""
+STEPPED_BACK_S = 0.1
+"""While the clock may have been set back by more, markers that come wait for the verdict: it may be on their stamps."""
 
 Decided = tuple[int, int, Gap | Pending | tuple[Pending, int]]
 """(sample that decided it, sequence, what: a gap, a whole window, or one of its parts)."""
@@ -79,7 +85,7 @@ class Pipeline:
     def __init__(self, info: StreamInfo, plan: Plan, averages: Averages | None = None) -> None:
         self.info = info
         self.plan = plan
-        self._chain = Chain(plan.chain, info.rate_hz, info.channels)
+        self._chain = Chain(plan.chain, info.rate_hz, info.channels, plan.rejection.railed_uv)
         plan.check(info)
         self._grids = make_grids(plan.window, info.rate_hz)
         self._grid = self._grids[-1]
@@ -95,7 +101,9 @@ class Pipeline:
         self._settling = math.ceil(self.settling_s * info.rate_hz)
         self._block = max(1, math.ceil(BLOCK_S * info.rate_hz))
         self._intake = Intake(plan.markers, info.rate_hz, self.account)
+        self._patience = Patience(plan.markers.early_s, info.rate_hz)
         self._ring = Ring(len(self._chain.used), len(self.channels), self._ring_size())
+        self._judge = Judge(self._ring, info, plan, self.channels, self._settling)
         self._pending: list[Pending] = []
 
     def feed(self, chunk: Chunk) -> list[Output]:
@@ -107,11 +115,13 @@ class Pipeline:
             As the source gave it. Its events are taken in before its samples.
         """
         outputs: list[Output] = []
+        times = chunk.stamps.shape[0]
+        self._patience.hear(chunk, self._ring.end)
         for event in chunk.events:
             admitted = self._intake.admit(event)
             if admitted is not None:
+                admitted.heard = self._ring.end + times
                 outputs += self._expect(admitted, chunk.arrived)
-        times = chunk.stamps.shape[0]
         decided = 0
         for begin in range(0, times, self._block):
             verdicts = self._advance(chunk, begin, min(begin + self._block, times))
@@ -124,6 +134,8 @@ class Pipeline:
         if outputs:
             self.account.check(len(self._pending))
             self.account.parts.check(sum(self._parts - one.part for one in self._pending))
+        elif (awaited := self.needed()) is None or awaited > CALM_S * self.info.rate_hz:
+            self._judge.look(calm=True)
         return outputs
 
     def finish(self) -> list[Output]:
@@ -170,8 +182,7 @@ class Pipeline:
         """Cut and judge the samples that came last as if they were a window, for nothing but a warm cache."""
         begin, end = self._ring.end - (self._grid.hi - self._grid.lo + 1), self._ring.end
         if begin >= self._ring.start:
-            reasons(self._evidence(Place(begin - self._grid.lo, 0.0, 0, (begin, begin)), begin, end), self.channels,
-                    self.plan.rejection)  # fmt: skip
+            self._judge.why(Place(begin - self._grid.lo, 0.0, 0, (begin, begin)), begin, end)
             self._grid.cut(self._ring.filtered(begin, end))
 
     def quality(self, time_s: float) -> Quality | None:
@@ -182,14 +193,7 @@ class Pipeline:
         time_s
             Stamp of the packet, acquisition's clock.
         """
-        ring, end = self._ring, self._ring.end
-        begin = end - math.ceil(self.info.rate_hz)
-        if begin < ring.start:
-            return None
-        notch = self.plan.chain.notch_hz
-        line = self.info.line_hz or (notch[0] if notch else LINE_HZ)
-        filtered, raw = ring.filtered(begin, end), ring.raw(begin, end)[: len(self.channels)]
-        return quality.assess(time_s, self.channels, filtered, raw, self.info.rate_hz, line, self.plan.rejection)
+        return self._judge.quality(time_s)
 
     def _ring_size(self) -> int:
         """Late markers, the whole window, the longest wait for a verdict, and a second for the quality."""
@@ -204,6 +208,8 @@ class Pipeline:
         if not math.isfinite(one.onset_s):
             one.onset_s = arrived
             return [self._missed(one, "no_stamp: the marker's stamp is not a finite number")]
+        if len(self._pending) >= MOST_PENDING:
+            return [self._missed(one, f"storm: {MOST_PENDING} stimuli wait for their samples already")]
         late_s = self.plan.markers.late_s
         behind = -self._ahead(one) if self._opened is None and self._ring.end else 0.0
         if behind > late_s:
@@ -230,23 +236,30 @@ class Pipeline:
         used = self._chain.select(chunk.samples[:, begin:end])
         filtered, bad = self._chain.filter(used)
         flags = False if bad is None else bad
+        verdicts: tuple[Verdict, ...] = ()
         if self._dejitter is None:
             self._ring.append(used, filtered, stamps, flags, False, chunk.arrived)
-            return ()
-        corrected = self._dejitter.feed(stamps, None if chunk.counter is None else chunk.counter[begin:end])
-        self._ring.append(used, filtered, corrected.stamps, flags, corrected.unsure, chunk.arrived)
-        for verdict in corrected.verdicts:
+        else:
+            corrected = self._dejitter.feed(stamps, None if chunk.counter is None else chunk.counter[begin:end])
+            self._ring.append(used, filtered, corrected.stamps, flags, corrected.unsure, chunk.arrived)
+            verdicts = corrected.verdicts
+        for verdict in verdicts:
             self._apply(verdict)
-        return corrected.verdicts
+        self._judge.look(calm=False)
+        return verdicts
 
     def _apply(self, verdict: Verdict) -> None:
         ring = self._ring
         if verdict.stamps.size:
             ring.restamp(verdict.begin, verdict.stamps, verdict.unsure)
         if verdict.kind == "gap":
-            ring.runs.append(verdict.begin)
-            self._chain.reset()
-            ring.refilter(verdict.begin, self._chain.filter(ring.raw(verdict.begin, ring.end))[0])
+            # a counted gap may be known before the clock's verdict on it, or on what came before it
+            if verdict.begin not in ring.runs:
+                insort(ring.runs, verdict.begin)
+            later = [run for run in ring.runs if run >= verdict.begin]
+            for begin, end in pairwise([*later, ring.end]):
+                self._chain.reset()
+                ring.refilter(begin, self._chain.filter(ring.raw(begin, end))[0])
 
     @property
     def _opened(self) -> int | None:
@@ -259,8 +272,8 @@ class Pipeline:
         found: list[Decided] = []
         for verdict in verdicts:
             if verdict.kind == "gap":
-                stamp = self._ring.stamp(verdict.begin)
-                found.append((verdict.decided, -1, Gap(verdict.begin, verdict.missing, stamp)))
+                stamp, missing_s = self._ring.stamp(verdict.begin), verdict.missing / self.info.rate_hz
+                found.append((verdict.decided, -1, Gap(verdict.begin, verdict.missing, stamp, missing_s)))
         left = []
         for one in self._pending:
             ready = self._ready(one, verdicts)
@@ -299,6 +312,9 @@ class Pipeline:
         opened, end = self._opened, self._ring.end
         limit = end if opened is None else opened
         if one.place is None:
+            in_doubt = self._dejitter is not None and self._dejitter.stepped_back_s > STEPPED_BACK_S
+            if in_doubt and one.heard > limit:
+                return None
             one.place = locate(self._ring, one, limit, self.info.rate_hz)
             if one.place is None:
                 return None
@@ -317,7 +333,7 @@ class Pipeline:
         """Windows whose markers lie further ahead of the samples than allowed."""
         if self._opened is not None or not self._ring.end:
             return []
-        early_s = self.plan.markers.early_s
+        early_s = self._patience.early_s
         outputs: list[Output] = []
         left = []
         for one in self._pending:
@@ -344,7 +360,7 @@ class Pipeline:
             raise RuntimeError("a part was decided before its onset was located")
         grid, begin = self._grids[part], one.place.sample + self._grid.lo
         end = one.place.sample + grid.hi + 1
-        if reasons(self._evidence(one.place, begin, end), self.channels, self.plan.rejection):
+        if self._judge.why(one.place, begin, end):
             self.account.parts.reject()
             return None
         single = grid.cut(self._ring.filtered(begin, end))
@@ -360,23 +376,11 @@ class Pipeline:
         if begin < self._ring.start:
             return self._missed(one, "late: its samples are no longer held")
         end = one.place.sample + self._grid.hi + 1
-        why = reasons(self._evidence(one.place, begin, end), self.channels, self.plan.rejection)
+        why = self._judge.why(one.place, begin, end)
         if why:
             self.account.reject(why)
             return Refused(one.sequence, one.stimulus, one.onset_s, why)
         return self._accepted(one, one.place, begin, end)
-
-    def _evidence(self, place: Place, begin: int, end: int) -> Evidence:
-        ring = self._ring
-        first, last = min(begin, place.reach[0]), max(end - 1, place.reach[1])
-        return Evidence(
-            filtered=ring.filtered(begin, end),
-            raw=ring.raw(begin, end)[: len(self.channels)],
-            gap=any(first < run <= last for run in ring.runs),
-            settling=any(run < end and begin < run + self._settling for run in ring.runs),
-            alignment=ring.any_unsure(begin, end),
-            non_finite=ring.any_bad(begin, end),
-        )
 
     def _accepted(self, one: Pending, place: Place, begin: int, end: int) -> Epoch:
         single = self._grid.cut(self._ring.filtered(begin, end))

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from acquisition.types import StreamInfo
 from config.chain import ChainSettings, RejectionSettings, WindowSettings
-from config.errors import SettingsError
+from config.errors import MisfitError
 from config.settings import MarkerSettings
 
 MAX_RATIO_TERM = 1000
@@ -40,7 +40,7 @@ class Plan:
 
         Raises
         ------
-        SettingsError
+        MisfitError
             The window's rate cannot be reached from the stream's, or the chain leaves frequencies that would alias.
         """
         ratio(self.window.rate_hz, info.rate_hz)
@@ -49,7 +49,7 @@ class Plan:
         lowpass = self.chain.lowpass_hz
         if not same and (lowpass is None or lowpass > limit):
             has = "has no low-pass" if lowpass is None else f"has its low-pass at {lowpass:g} Hz"
-            raise SettingsError(
+            raise MisfitError(
                 f"the chain {has}, but windows at {self.window.rate_hz:g} Hz cut from '{info.name}' "
                 f"({info.rate_hz:g} Hz) need chain.lowpass_hz of at most {limit:g}; lower it, or raise window.rate_hz"
             )
@@ -60,19 +60,19 @@ def ratio(window_hz: float, source_hz: float) -> Fraction:
 
     Raises
     ------
-    SettingsError
+    MisfitError
         The window's rate is above the source's, or their ratio is no fraction of small whole numbers.
     """
     if not source_hz > 0:
-        raise SettingsError(f"the stream says it has a rate of {source_hz:g} Hz; a regular, positive rate is needed")
+        raise MisfitError(f"the stream says it has a rate of {source_hz:g} Hz; a regular, positive rate is needed")
     if window_hz > source_hz:
-        raise SettingsError(
+        raise MisfitError(
             f"windows at {window_hz:g} Hz cannot be cut from a stream at {source_hz:g} Hz; use an encoder trained at "
             f"{source_hz:g} Hz or below, or a faster stream"
         )
     value = Fraction(window_hz / source_hz).limit_denominator(MAX_RATIO_TERM)
     if value == 0 or abs(float(value) * source_hz - window_hz) > 1e-6 * window_hz:
-        raise SettingsError(
+        raise MisfitError(
             f"windows at {window_hz:g} Hz cannot be cut from a stream at {source_hz:g} Hz: their ratio is no fraction "
             f"of whole numbers up to {MAX_RATIO_TERM}; choose a window.rate_hz that divides {source_hz:g}"
         )

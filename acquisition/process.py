@@ -23,7 +23,7 @@ from acquisition.history import History
 from acquisition.plan import Plan
 from acquisition.reader import Job, Reader
 from acquisition.rebuild import Rebuilt, rebuild
-from acquisition.recorder import Recorder
+from acquisition.recorder import Keeping, Recorder
 from acquisition.situation import Situation
 from acquisition.sources.factory import make_source
 from acquisition.switches import Switches
@@ -32,7 +32,7 @@ from config.bundles import EncoderSpec, fingerprint
 from config.errors import JournalError
 from config.settings import Settings
 from wire import tuning
-from wire.endpoints import endpoints
+from wire.endpoints import endpoints_of
 
 LIVE_KINDS = ("lsl", "brainflow")
 """Sources that go on where they are; the others begin at their beginning again, so nothing is continued."""
@@ -80,7 +80,7 @@ def run(settings: Settings, switches: Switches, source: Source | None = None) ->
     live = settings.dispatch.policy == "drop_oldest"
     tuning.settle(settings.run, live=live)
     if live and settings.run.awake:
-        broker.awake.open()
+        broker.readiness.awake.open()
     _serve(broker, Reader(job, recorder, handoff, switches))
 
 
@@ -121,7 +121,8 @@ def _recorder(settings: Settings) -> tuple[Recorder, Path | None]:
         return Recorder(None, session.name, int(time.time()), text), None
     folder = session_folder(settings)
     segment = journal.next_segment(folder)
-    return Recorder(journal.path(folder, segment), session.name, segment, text), folder
+    keeping = Keeping(session.rotate_bytes, session.sync_s, session.free_bytes)
+    return Recorder(journal.path(folder, segment), session.name, segment, text, keeping), folder
 
 
 def _former(settings: Settings, folder: Path | None, segment: int, plan: Plan, switches: Switches) -> partial[Rebuilt]:
@@ -134,7 +135,7 @@ def _broker(settings: Settings, spec: EncoderSpec, recorder: Recorder, handoff: 
     dispatcher = Dispatcher(settings.dispatch, settings.session.name, [fingerprint(spec)])
     history = History(settings.dispatch.history)
     return Broker(
-        endpoints(settings.run.folder),
+        endpoints_of(settings.run),
         settings.dispatch,
         dispatcher,
         Control(spec, switches, dispatcher, history, recorder),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from acquisition.rejection import raw_peak_to_peak
@@ -12,7 +13,7 @@ from config.chain import RejectionSettings
 from wire.packets import Quality
 
 LINE_HALF_WIDTH_HZ = 1.0
-State = Literal["good", "noisy", "flat", "railed", "invalid"]
+State = Literal["good", "noisy", "flat", "railed", "swapped", "invalid"]
 
 
 def assess(
@@ -41,6 +42,15 @@ def assess(
         line_ratio=tuple(float(value) for value in line_ratio(clean, rate_hz, line_hz)),
         states=states,
     )
+
+
+def exchanged(quality: Quality, pair: tuple[str, str] | None) -> Quality:
+    """The same, with two channels that were exchanged told as such unless there is something graver about them."""
+    if pair is None:
+        return quality
+    told = zip(quality.channels, quality.states, strict=True)
+    states = tuple("swapped" if name in pair and state in ("good", "noisy") else state for name, state in told)
+    return structs.replace(quality, states=states)
 
 
 def line_ratio(raw: NDArray[np.float32], rate_hz: float, line_hz: float) -> NDArray[np.float64]:

@@ -18,11 +18,25 @@ from acquisition.pipeline import Pipeline
 from acquisition.plan import Plan
 from acquisition.rebuild import Rebuilt
 from acquisition.recorder import Recorder
+from acquisition.silences import Silences
 from acquisition.switches import Switches
-from acquisition.types import Early, Epoch, Expected, Gap, Missed, Output, Patient, Refused, Source, StreamInfo
+from acquisition.types import (
+    Chunk,
+    Early,
+    Epoch,
+    Expected,
+    Gap,
+    Missed,
+    Output,
+    Patient,
+    Refused,
+    Source,
+    StreamInfo,
+)
 from config.errors import EegseekError
 from wire.clock import now
 from wire.packets import Draft, Quality, Rejected, State, Window
+from wire.states import RECOVERED_S
 
 READ_S = 0.05
 """Longest wait for samples: so often a silent source is looked after."""
@@ -31,7 +45,7 @@ QUALITY_S = 1.0
 _WORDS = {
     "stalled": "no samples for a while; windows wait for what follows",
     "lost": "the stream is lost and looked for",
-    "recovered": "the stream is back",
+    "recovered": "the stream is back after {silence_ms:.0f} ms without samples",
 }
 _STATES: tuple[State, ...] = ("connected", "stalled", "lost", "recovered")
 _log = logging.getLogger(__name__)
@@ -92,7 +106,11 @@ class Reader:
         self._facts: Facts | None = None
         self._aside: Averages | None = None
         self._foresight: Foresight | None = None
-        self._told_s = self._quality_s = float("-inf")
+        self._silences = Silences()
+        self._told_s = self._quality_s = self._back_s = float("-inf")
+        self._sampled_s = self._silence_s = 0.0
+        self._before_s: float | None = None
+        self._rate_hz = 0.0
 
     def run(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         """Read until the source ends, a stop is asked for, or it fails; then hand over what is left.
@@ -128,11 +146,13 @@ class Reader:
             self._prepare(foresight)
             chunk = self.job.source.read(READ_S)
             self.recorder.chunk(chunk)
+            resumed = self._resume(chunk)
             self.samples += chunk.samples.shape[1]
             foresight.add(chunk)
             self._pause(pipeline)
             outputs = pipeline.feed(chunk)
-            changed = self._turn(chunk.state)
+            changed = self._turn(chunk.state, got=chunk.samples.shape[1] > 0) or resumed
+            changed |= self._remark(chunk)
             self._hand_over(outputs, changed=changed)
             final = chunk.final
 
@@ -178,6 +198,7 @@ class Reader:
         self._facts = _facts(info, pipeline)
         self._pipeline = pipeline
         self._tell("connected", _words(info, rebuilt))
+        self._before_s, self._rate_hz = rebuilt.last_s, info.rate_hz
         return pipeline
 
     def _continue(self) -> Rebuilt:
@@ -200,12 +221,45 @@ class Reader:
         elif not self.switches.paused and self._aside is not None:
             pipeline.averages, self._aside = self._aside, None
 
-    def _turn(self, state: str) -> bool:
-        """Follow the source's own state; whether it changed."""
-        if state == self.state:
+    def _resume(self, chunk: Chunk) -> bool:
+        """At the first samples: write down how long the session was without any; whether it goes on from before."""
+        if self._before_s is None or not chunk.stamps.size:
             return False
-        self.message = _WORDS.get(state, self.message)
+        first_s, before_s = float(chunk.stamps[0]), self._before_s
+        self._before_s = None
+        missing = (first_s - before_s) * self._rate_hz - 1.0
+        if missing <= 0:
+            return False
+        self.gaps += 1
+        self.message = f"the session goes on after {1e3 * (first_s - before_s):.0f} ms without samples"
+        self.recorder.gap(Gap(0, missing, first_s, missing / self._rate_hz))
+        self.recorder.note(self.message)
+        _log.warning("%s (segment %d)", self.message, self.job.segment)
+        return True
+
+    def _turn(self, state: str, *, got: bool) -> bool:
+        """Follow the source's own state; whether it changed. ``recovered`` holds for a while, for people to see."""
+        at = now()
+        if got:
+            self._silence_s, self._sampled_s = at - (self._sampled_s or at), at
+        fresh = self.state == "recovered" and at - self._back_s < RECOVERED_S
+        if state == self.state or (state == "connected" and fresh):
+            return False
+        if state == "recovered":
+            self._back_s = at
+        if state in _WORDS:
+            self.message = _WORDS[state].format(silence_ms=1000 * self._silence_s)
         self.state = next(known for known in _STATES if known == state)
+        return True
+
+    def _remark(self, chunk: Chunk) -> bool:
+        """Pass on what the source had to do; whether there was anything."""
+        self._silences.hear(chunk)
+        if not chunk.remark:
+            return False
+        self.message = chunk.remark
+        self.recorder.note(chunk.remark)
+        _log.warning("%s", chunk.remark)
         return True
 
     def _finish(self, error: EegseekError | None) -> EegseekError | None:
@@ -293,7 +347,7 @@ class Reader:
     def _count_gaps(self, gaps: list[Gap]) -> None:
         for gap in gaps:
             self.gaps += 1
-            self.message = f"about {gap.missing:.0f} samples were lost; filters settle anew"
+            self.message = self._silences.tell(gap)
             _log.warning("%s (before sample %d)", self.message, gap.index)
 
     def _quality(self, at: float) -> Quality | None:
@@ -317,6 +371,7 @@ class Reader:
 
 def _facts(info: StreamInfo, pipeline: Pipeline) -> Facts:
     gauges = {"rate_hz": info.rate_hz, "settling_s": pipeline.settling_s, "group_delay_s": pipeline.group_delay_s}
+    gauges["marker_delay_s"] = pipeline.plan.markers.delay_s
     return Facts(source=f"{info.kind} '{info.name}'", simulated=info.simulated, gauges=gauges)
 
 

@@ -15,6 +15,7 @@ from acquisition.pipeline import Pipeline
 from acquisition.plan import Plan
 from acquisition.types import Epoch, Output
 from config.errors import EegseekError
+from wire.clock import boot
 from wire.packets import Rejected
 from wire.streams import TOPIC_OF
 
@@ -23,11 +24,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """Averages, and from how many windows and segments they were rebuilt."""
+    """Averages, and from how many windows and segments they were rebuilt.
+
+    Attributes
+    ----------
+    last_s
+        Stamp of the last sample before this segment; None where there is none, or it is on another clock: of another
+        machine, or from before this one was started.
+    """
 
     averages: Averages
     windows: int = 0
     segments: int = 0
+    last_s: float | None = None
 
 
 def rebuild(folder: Path, segment: int, session: str, plan: Plan, stopping: Callable[[], bool]) -> Rebuilt:
@@ -44,36 +53,45 @@ def rebuild(folder: Path, segment: int, session: str, plan: Plan, stopping: Call
     """
     averages = Averages(plan.max_stimuli)
     windows = segments = 0
+    last_s: float | None = None
     for number in range(segment):
         file = journal.path(folder, number)
         if not file.exists():
             continue
         try:
-            windows += _add(file, session, plan, averages, stopping)
+            added, ended_s = _add(file, session, plan, averages, stopping)
+            windows += added
+            last_s = last_s if ended_s is None else ended_s
             segments += 1
         except EegseekError as error:
             _log.warning("averages are not continued from '%s': %s", file.name, error)
-    return Rebuilt(averages, windows, segments)
+    return Rebuilt(averages, windows, segments, last_s)
 
 
-def _add(file: Path, session: str, plan: Plan, averages: Averages, stopping: Callable[[], bool]) -> int:
-    """Windows of one journal, added to the averages; how many."""
+def _add(
+    file: Path, session: str, plan: Plan, averages: Averages, stopping: Callable[[], bool]
+) -> tuple[int, float | None]:
+    """Windows of one journal, added to the averages; how many, and the stamp of its last sample on this clock."""
     paused = _paused(file)
     source = journal.JournalSource(file)
     pipeline = Pipeline(source.open(), plan.whole)
     count = 0
+    last_s: float | None = None
     try:
-        if source.header is None or source.header.session != session:
-            return 0
+        header = source.header
+        if header is None or header.session != session:
+            return 0, None
         final = False
         while not final and not stopping():
             chunk = source.read(0.0)
             final = chunk.final
+            last_s = float(chunk.stamps[-1]) if chunk.stamps.size else last_s
             count += _take(pipeline.feed(chunk), paused, averages)
         count += _take(pipeline.finish(), paused, averages)
     finally:
         source.close()
-    return count
+    # stamps of before the machine was started count from another zero
+    return count, last_s if header.boot and header.boot == boot() else None
 
 
 def _take(outputs: list[Output], paused: set[int], averages: Averages) -> int:

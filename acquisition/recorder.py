@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from acquisition.journal import JournalWriter, Sent, Turn, make_header
+from acquisition.journal import ROTATE_BYTES, JournalWriter, Sent, Turn, make_header
+from acquisition.space import Space, free_bytes
 from acquisition.types import Chunk, Gap, StreamInfo
+from config.errors import JournalError
+from wire.clock import now
 from wire.codec import Frame
 from wire.packets import Packet
+
+LOOK_S = 5.0
+"""Free space is asked for so often."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How a journal is kept: as in the settings' section ``session``."""
+
+    rotate_bytes: int = ROTATE_BYTES
+    sync_s: float = 0.0
+    free_bytes: int = 0
 
 
 class Recorder:
@@ -22,14 +40,27 @@ class Recorder:
         For its header.
     settings
         Settings of the run, as text.
+    keeping
+        Sizes and times.
+
+    Attributes
+    ----------
+    ailments
+        What people should know of the disk though it takes what is written, in words.
     """
 
-    def __init__(self, file: Path | None, session: str, segment: int, settings: str) -> None:
+    def __init__(
+        self, file: Path | None, session: str, segment: int, settings: str, keeping: Keeping | None = None
+    ) -> None:
         self.file = file
         self.session = session
         self.segment = segment
         self.settings = settings
+        self.keeping = keeping or Keeping()
         self._writer: JournalWriter | None = None
+        self._space: Space | None = None
+        self._looked_s = float("-inf")
+        self.ailments: tuple[str, ...] = ()
 
     @property
     def writing(self) -> bool:
@@ -37,17 +68,22 @@ class Recorder:
         return self._writer is not None
 
     def open(self, info: StreamInfo) -> None:
-        """Make the file.
+        """Make the file, where there is room for it.
 
         Raises
         ------
         JournalError
-            It cannot be made.
+            It cannot be made, or the disk is full.
         """
-        if self.file is not None:
-            writer = JournalWriter(self.file)
-            writer.open(make_header(self.session, self.segment, info, self.settings))
-            self._writer = writer
+        if self.file is None:
+            return
+        space = Space(self.file.parent, info, self.keeping.free_bytes)
+        words = space.begin(self._free())
+        writer = JournalWriter(self.file, self.keeping.rotate_bytes, self.keeping.sync_s, self._look)
+        writer.open(make_header(self.session, self.segment, info, self.settings))
+        self._writer, self._space = writer, space
+        self._warn(words)
+        self._judge(space, self._free())
 
     def chunk(self, chunk: Chunk) -> None:
         """Samples and events, before anything else is done with them."""
@@ -89,3 +125,33 @@ class Recorder:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.close(reason)
+
+    def _free(self) -> int:
+        if self.file is None:
+            return 0
+        there = next(folder for folder in self.file.absolute().parents if folder.exists())
+        try:
+            return free_bytes(there)
+        except OSError as error:
+            raise JournalError(f"free space in '{there}' cannot be told: {error.strerror}") from error
+
+    def _look(self) -> None:
+        """Look after the free space, in the thread that syncs."""
+        if now() - self._looked_s < LOOK_S or self._space is None:
+            return
+        self._looked_s = now()
+        try:
+            free = self._free()
+            self._warn(self._space.watch(free))
+            self._judge(self._space, free)
+        except JournalError as error:  # who writes samples meets it, too, and ends the run
+            _log.warning("%s", error)
+
+    def _judge(self, space: Space, free: int) -> None:
+        low = space.low(free)
+        self.ailments = (low,) if low else ()
+
+    def _warn(self, words: str) -> None:
+        if words:
+            _log.warning("%s", words)
+            self.note(words)

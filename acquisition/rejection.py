@@ -24,6 +24,8 @@ class Evidence:
         A gap lies within; the chain has not settled; the onset may be wrong by half a source sample.
     non_finite
         A channel, or a channel of its reference, was not finite.
+    swapped
+        Two channels that were exchanged during the session.
     """
 
     filtered: NDArray[np.float64]
@@ -32,6 +34,7 @@ class Evidence:
     settling: bool = False
     alignment: bool = False
     non_finite: bool = False
+    swapped: tuple[str, str] | None = None
 
 
 def reasons(evidence: Evidence, channels: tuple[str, ...], settings: RejectionSettings) -> tuple[str, ...]:
@@ -46,6 +49,8 @@ def reasons(evidence: Evidence, channels: tuple[str, ...], settings: RejectionSe
     if evidence.non_finite:
         bad = np.asarray(~np.isfinite(evidence.raw).all(axis=1))
         found.append(f"non_finite: {_names(bad, channels) or 'a reference channel'}")
+    if evidence.swapped is not None:
+        found.append(f"swapped: {' and '.join(evidence.swapped)} look exchanged")
     found += _limits(evidence, channels, settings)
     return tuple(found)
 

@@ -19,6 +19,8 @@ class Situation:
     ----------
     state, message
         Of the source.
+    ailments
+        What is amiss though the run works, in words; see `acquisition.ailments`.
     cut, facts
         Its account, and what it is.
     paused
@@ -35,6 +37,7 @@ class Situation:
     facts: Facts = field(default_factory=Facts)
     paused: bool = False
     ended: str = ""
+    ailments: tuple[str, ...] = ()
 
     def after(self, batch: Batch) -> Situation:
         """With a batch taken in."""
@@ -53,6 +56,8 @@ class Situation:
             return "degraded", f"no worker is ready, windows wait; {self._foreign(dispatcher) or self.message}"
         if foreign := self._foreign(dispatcher):
             return "degraded", foreign
+        if self.ailments:
+            return "degraded", "; ".join(self.ailments)
         return self.state, self.message
 
     def counters(self, dispatcher: Dispatcher) -> dict[str, int]:
@@ -78,9 +83,16 @@ class Situation:
             counters={**self.counters(dispatcher), **extra},
             rejected_by=rejected_by(self.cut),
             gauges={**self.facts.gauges, "queue": float(dispatcher.queued)},
-            peers=(*dispatcher.workers.peers(now), *displays),
+            peers=(self._source(), *dispatcher.workers.peers(now), *displays),
             last=bool(self.ended),
         )
+
+    def _source(self) -> PeerState:
+        """The source as a peer: its own state, whatever else is the matter."""
+        state, message = self.state, self.message
+        if self.ended and state != "lost":
+            state, message = "stopped", ""
+        return PeerState(role="source", name="source", pid=0, state=state, message=message, age_s=0.0)
 
     @staticmethod
     def _foreign(dispatcher: Dispatcher) -> str:

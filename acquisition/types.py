@@ -97,6 +97,8 @@ class Chunk:
         The source's own view of the connection: connected, stalled, lost, recovered.
     final
         True on the last chunk of a source that ends (a file).
+    remark
+        What the source had to do, in words for the screen and the journal; empty where there is nothing new.
     """
 
     samples: NDArray[np.float32]
@@ -108,6 +110,7 @@ class Chunk:
     offset_s: float = 0.0
     state: str = "connected"
     final: bool = False
+    remark: str = ""
 
 
 class Source(Protocol):
@@ -221,11 +224,22 @@ class Expected:
 
 @dataclass(frozen=True)
 class Gap:
-    """A confirmed loss: ``missing`` samples (estimated) before sample ``index`` (count of received samples)."""
+    """A confirmed loss: ``missing`` samples (estimated) before sample ``index`` (count of received samples).
+
+    Before sample 0 of a segment: since the last sample of the segment before, as the session was interrupted.
+
+    Attributes
+    ----------
+    stamp
+        Corrected stamp of that sample.
+    missing_s
+        How long the gap is, seconds; 0 where the clock stepped back.
+    """
 
     index: int
     missing: float
     stamp: float
+    missing_s: float = 0.0
 
 
 Output = Epoch | Early | Refused | Missed | Expected | Gap

@@ -33,12 +33,18 @@ class Place:
         The sample that had to come before this could be told.
     reach
         First and last sample between which no gap may lie for it to hold.
+    twice
+        The clock was set back, and another sample held has that stamp, too.
+    by_row
+        The marker stands on a row: no stamp had to be believed.
     """
 
     sample: int
     offset_s: float
     known: int
     reach: tuple[int, int]
+    twice: bool = False
+    by_row: bool = False
 
 
 @dataclass
@@ -57,6 +63,8 @@ class Pending:
         The planned end that is awaited; the last of them is that of the whole window.
     since
         Samples that had come when its marker did.
+    heard
+        ... with those of the chunk that its marker came with.
     drafted
         Its first samples have been given out.
     """
@@ -68,6 +76,7 @@ class Pending:
     place: Place | None = None
     part: int = 0
     since: int = 0
+    heard: int = 0
     drafted: bool = False
 
 
@@ -133,15 +142,19 @@ def locate(ring: Ring, pending: Pending, limit: int, rate_hz: float) -> Place | 
     if pending.position is not None:
         sample = nearest(pending.position)
         first = math.floor(min(pending.position, sample))
-        return Place(sample, (sample - pending.position) / rate_hz, 0, (first, sample))
+        return Place(sample, (sample - pending.position) / rate_hz, 0, (first, sample), by_row=True)
     onset, start = pending.onset_s, ring.start
     if limit <= start or not math.isfinite(onset):
         return None
     runs = [max(run, start) for run in ring.runs if run < limit]
     ends = [*runs[1:], limit]
-    for begin, end in zip(reversed(runs), reversed(ends), strict=True):
-        if ring.stamp(begin) - 0.5 / rate_hz <= onset <= ring.stamp(end - 1):
-            return _within(ring, onset, begin, end)
+    around = [
+        (begin, end)
+        for begin, end in zip(reversed(runs), reversed(ends), strict=True)
+        if ring.stamp(begin) - 0.5 / rate_hz <= onset <= ring.stamp(end - 1)
+    ]
+    if around:
+        return _within(ring, onset, *around[0], twice=len(around) > 1)
     for begin in reversed(runs[1:]):
         if ring.stamp(begin - 1) < onset < ring.stamp(begin):
             return Place(begin, ring.stamp(begin) - onset, begin, (begin - 1, begin))
@@ -151,13 +164,13 @@ def locate(ring: Ring, pending: Pending, limit: int, rate_hz: float) -> Place | 
     return Place(sample, 0.0, 0, (sample, sample))
 
 
-def _within(ring: Ring, onset: float, begin: int, end: int) -> Place:
+def _within(ring: Ring, onset: float, begin: int, end: int, twice: bool) -> Place:
     """Place of an onset within a run, by its two neighbours."""
     stamps = ring.stamps(begin, end)
     after = int(np.searchsorted(stamps, onset, side="left"))  # the first stamp at or after the onset
     if after == 0:
-        return Place(begin, float(stamps[0]) - onset, begin, (begin, begin))
+        return Place(begin, float(stamps[0]) - onset, begin, (begin, begin), twice)
     before, late = float(stamps[after - 1]), float(stamps[after])
     chosen = after if onset - before >= late - onset else after - 1
     sample = begin + chosen
-    return Place(sample, float(stamps[chosen]) - onset, begin + after, (sample, sample))
+    return Place(sample, float(stamps[chosen]) - onset, begin + after, (sample, sample), twice)

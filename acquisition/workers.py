@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from wire.packets import Heartbeat, Key, PeerState, Ready, State
+from wire.states import RECOVERED_S
 
 FORGET_S = 10.0
 """A worker silent for this long is no longer listed."""
+LEFT = {"stopped": "it said farewell", "lost": "it has ended, or cannot be reached"}
 MAX_CREDIT = 256
 """Largest credit granted, so that what a worker is sent always fits into its socket's queue."""
 
@@ -31,6 +35,8 @@ class Worker:
         Windows sent to it and not heard of since, with the end of each lease.
     served_s
         When it was last given a window.
+    back_s
+        When it was heard again after a silence, or came in place of one that was lost.
     """
 
     identity: bytes
@@ -38,14 +44,36 @@ class Worker:
     heard_s: float
     alive: bool = True
     state: State = "connected"
+    message: str = ""
     counters: dict[str, int] = field(default_factory=dict)
     held: dict[Key, float] = field(default_factory=dict)
     served_s: float = float("-inf")
+    back_s: float = float("-inf")
 
     @property
     def room(self) -> int:
         """Windows that it may still be sent."""
         return min(self.ready.credit, MAX_CREDIT) - len(self.held)
+
+    def peer(self, now: float, dead_s: float) -> PeerState:
+        """As a status shows it: its own word counts while it is heard."""
+        age_s = max(0.0, now - self.heard_s)
+        state, message = self.state, self.message
+        if not self.alive:
+            state, message = "lost", f"silent for longer than {dead_s:g} s"
+        elif age_s > dead_s / 2:
+            state, message = "stalled", "silent; it is waited for"
+        elif state == "connected" and now - self.back_s < RECOVERED_S:
+            state, message = "recovered", "heard again"
+        return PeerState(
+            role="inference",
+            name=self.ready.worker,
+            pid=self.ready.pid,
+            state=state,
+            message=message,
+            age_s=age_s,
+            counters={**self.counters, "held": len(self.held)},
+        )
 
 
 class Workers:
@@ -63,6 +91,7 @@ class Workers:
         self.dead_s = dead_s
         self.encoders = encoders
         self._table: dict[bytes, Worker] = {}
+        self._left: dict[str, tuple[PeerState, float]] = {}
 
     def __iter__(self) -> Iterator[Worker]:
         return iter(list(self._table.values()))
@@ -78,9 +107,12 @@ class Workers:
             del self._table[worker.identity]
         known = self._table.get(identity)
         if known is None:
-            self._table[identity] = Worker(identity, ready, now)
+            known = self._table[identity] = Worker(identity, ready, now)
         else:
             known.ready, known.heard_s, known.alive, known.state = ready, now, True, "connected"
+        before, _ = self._left.pop(ready.worker, (None, 0.0))
+        if before is not None and before.state == "lost":
+            known.back_s = now
         return old
 
     def hear(self, identity: bytes, now: float, beat: Heartbeat | None = None) -> bool:
@@ -90,9 +122,9 @@ class Workers:
             return False
         worker.heard_s = now
         if not worker.alive:
-            worker.alive, worker.state = True, "recovered"
+            worker.alive, worker.back_s = True, now
         if beat is not None:
-            worker.state, worker.counters = beat.state, beat.counters
+            worker.state, worker.message, worker.counters = beat.state, beat.message, beat.counters
         return True
 
     def release(self, identity: bytes, key: Key) -> None:
@@ -110,14 +142,22 @@ class Workers:
         return [w for w in self if w.ready.pid == pid]
 
     def remove(self, identity: bytes) -> Worker | None:
-        """Take a worker out."""
-        return self._table.pop(identity, None)
+        """Take out a worker that has said farewell, or is gone without; it is listed as such for a while."""
+        worker = self._table.pop(identity, None)
+        if worker is not None:
+            state: State = "stopped" if worker.state == "stopped" else "lost"
+            told = worker.peer(worker.heard_s, self.dead_s)
+            gone = replace(told, state=state, message=LEFT[state], counters={**told.counters, "held": 0})
+            self._left[worker.ready.worker] = gone, worker.heard_s
+        return worker
 
     def forget(self, now: float) -> None:
-        """Take out the dead who have been silent for long."""
+        """Take out the dead who have been silent for long, and those who left long ago."""
         for worker in self:
             if not worker.alive and now - worker.heard_s > FORGET_S:
                 del self._table[worker.identity]
+        if self._left:
+            self._left = {name: left for name, left in self._left.items() if now - left[1] <= FORGET_S}
 
     def overdue(self, now: float) -> list[tuple[Worker, Key]]:
         """Windows whose lease has run out, taken back from those who held them."""
@@ -141,15 +181,6 @@ class Workers:
         return [w for w in self if w.alive and w.ready.encoder not in self.encoders]
 
     def peers(self, now: float) -> tuple[PeerState, ...]:
-        """The table as a status shows it."""
-        return tuple(
-            PeerState(
-                role="inference",
-                name=w.ready.worker,
-                pid=w.ready.pid,
-                state=w.state if w.alive else "lost",
-                age_s=max(0.0, now - w.heard_s),
-                counters={**w.counters, "held": len(w.held)},
-            )
-            for w in self
-        )
+        """The table as a status shows it, and who has just left."""
+        here = tuple(worker.peer(now, self.dead_s) for worker in self)
+        return here + tuple(replace(peer, age_s=max(0.0, now - heard)) for peer, heard in self._left.values())

@@ -45,7 +45,7 @@ from rich.table import Column, Table
 from benchmarks.live_replay import Replayed, replay_live
 from benchmarks.machine import machine
 from benchmarks.muse_folds import CLOSE, DATA_SETS, PRESET, DataSet, Fold, Run, prepare, score
-from config.errors import EegseekError, SettingsError
+from config.errors import EegseekError, SettingsError, told
 
 
 def replay_all(folds: Sequence[Fold], jobs: int, work: Path, console: Console) -> list[Replayed]:
@@ -276,7 +276,7 @@ def main(argv: list[str] | None = None) -> int:
             work=given.work,
         )
     except EegseekError as error:
-        sys.stderr.write(f"eegseek: {error}\n")
+        sys.stderr.write(f"eegseek: {told(error)}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("eegseek: stopped\n")

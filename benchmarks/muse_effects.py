@@ -20,7 +20,7 @@ from rich.table import Column, Table
 
 from benchmarks.machine import machine
 from benchmarks.muse_folds import DATA_SETS, PRESET, plan
-from config.errors import EegseekError
+from config.errors import EegseekError, told
 from config.settings import RecordingSource
 from inference import build
 from inference.gallery import Gallery
@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         found = measure(Path(given.data), encoder=given.encoder, cutoff=given.cutoff)
     except EegseekError as error:
-        sys.stderr.write(f"eegseek: {error}\n")
+        sys.stderr.write(f"eegseek: {told(error)}\n")
         return 1
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

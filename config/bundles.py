@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from config.bounded import TooLargeError, once, read_bounded
 from config.chain import ChainSettings, Frozen, RejectionSettings, WindowSettings
 from config.errors import BundleError
 
@@ -207,9 +208,9 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         It is missing, too large, or not a JSON object.
     """
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise BundleError(f"'{path}' is larger than {MAX_JSON_BYTES} bytes, which no {what} is")
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_bounded(path, MAX_JSON_BYTES), object_pairs_hook=once)
+    except TooLargeError as error:
+        raise BundleError(f"'{path}' is {error}, which no {what} is") from error
     except OSError as error:
         raise BundleError(f"'{path}' cannot be read ({error.strerror}); expected the {what}") from error
     except (ValueError, RecursionError) as error:
@@ -222,7 +223,11 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 def parse(model: type[Model], value: dict[str, Any], path: Path, what: str) -> Model:
     """Model of a JSON object, the first mistake named."""
     try:
-        return model.model_validate_json(json.dumps(value))
+        text = json.dumps(value)
+    except RecursionError as error:
+        raise BundleError(f"'{path}' is not a valid {what}: it is nested too deeply") from error
+    try:
+        return model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "top level"
@@ -254,6 +259,7 @@ def read_encoder_spec(folder: Path) -> EncoderSpec:
         The bundle is missing, truncated or foreign.
     """
     path = folder / ENCODER_JSON
+    _check_inside(path, "encoder bundle")
     spec = parse(EncoderSpec, read_json(path, "description of an encoder bundle"), path, "encoder bundle")
     _check_hash(folder / ENCODER_WEIGHTS, spec.weights_sha256, "encoder bundle")
     if spec.adapter:
@@ -266,6 +272,7 @@ def read_encoder_spec(folder: Path) -> EncoderSpec:
 def read_gallery_spec(folder: Path) -> GallerySpec:
     """``gallery.json`` of a bundle, with the hashes of its files checked."""
     path = folder / GALLERY_JSON
+    _check_inside(path, "gallery bundle")
     spec = parse(GallerySpec, read_json(path, "description of a gallery bundle"), path, "gallery bundle")
     _check_hash(folder / GALLERY_ITEMS, spec.items_sha256, "gallery bundle")
     _check_hash(folder / GALLERY_VECTORS, spec.vectors_sha256, "gallery bundle")
@@ -308,22 +315,47 @@ def read_features(folder: Path, spec: GallerySpec, name: str) -> NDArray[Any]:
     return array
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Arrays of a safetensors file, which checks its own sizes."""
+def read_arrays(path: Path, *, finite: bool = False) -> dict[str, NDArray[Any]]:
+    """Arrays of a safetensors file, which checks its own sizes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    finite
+        Refuse floating point numbers that are not: weights with one answer nothing but NaN.
+
+    Raises
+    ------
+    BundleError
+        It is damaged, or holds types that numpy has not.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         arrays: dict[str, NDArray[Any]] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise BundleError(f"'{path}' is not a whole safetensors file: {error}") from error
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise BundleError(f"'{path}' is not a whole safetensors file: {why}") from error
+    floats = {name: array for name, array in arrays.items() if finite and array.dtype.kind == "f"}
+    bad = [name for name, array in floats.items() if not np.isfinite(array).all()]
+    if bad:
+        raise BundleError(f"array '{bad[0]:.80}' of '{path}' is not finite; train or copy it again")
     return arrays
 
 
 def _check_hash(path: Path, expected: str, what: str) -> None:
     if not path.is_file():
         raise BundleError(f"'{path}' is missing from the {what}; copy the whole folder, or make the bundle again")
+    _check_inside(path, what)
     if file_sha256(path) != expected:
         raise BundleError(
             f"'{path}' is truncated or changed (its SHA-256 differs from the {what}'s); copy or make it again"
         )
+
+
+def _check_inside(path: Path, what: str) -> None:
+    """A file of a bundle may be a link, but not to what lies outside."""
+    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        raise BundleError(f"'{path}' is a link that leaves the {what}, which is refused; copy the file itself there")

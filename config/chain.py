@@ -15,6 +15,9 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+MOST_TIMES = 1_000_000
+"""Samples of a window: more do not travel in a packet."""
+MOST_S = 3600.0
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -84,6 +87,10 @@ class WindowSettings(Frozen):
     def _ordered(self) -> WindowSettings:
         if self.end_s <= self.start_s:
             raise ValueError("end_s must be later than start_s")
+        if (self.end_s - self.start_s) * self.rate_hz > MOST_TIMES:
+            raise ValueError(f"the window holds more than {MOST_TIMES:,} samples at rate_hz")
+        if max(map(abs, (self.start_s, self.end_s, *(self.baseline_s or ())))) > MOST_S:
+            raise ValueError(f"start_s, end_s and baseline_s must be within {MOST_S:g} s of the onset")
         if self.baseline_s is not None and self.baseline_s[1] <= self.baseline_s[0]:
             raise ValueError("baseline_s must be (earlier, later)")
         if self.n_times < 1:

@@ -24,6 +24,8 @@ KEPT = 4096
 LISTED = 131_072
 """Items whose names are kept as objects once one has been answered: it saves 0.3 ms an answer, for 200 bytes each."""
 AT_ONCE = 16_384
+BASE_BYTES, MAX_ITEM_BYTES, MAX_BYTES = 1 << 20, 16 << 10, 8 << 30
+"""Of the texts of all items: so much for any table, for each item on average, and at most."""
 
 
 class ItemsTable(Sequence[Item]):
@@ -112,22 +114,45 @@ def read_items_table(folder: Path, spec: GallerySpec) -> ItemsTable:
 
     path = folder / GALLERY_ITEMS
     try:
-        with pq.ParquetFile(path) as file:
+        # as dictionaries, so that a long text which stands a million times takes its place once
+        with pq.ParquetFile(path, read_dictionary=list(NAMES)) as file:
+            # before memory is taken for as many as it claims
+            _check_count(path, file.metadata.num_rows, spec)
             table = file.read(columns=list(NAMES))
+        _check_size(path, table)
         table = table.select(NAMES).cast(pa.schema([(name, pa.string()) for name in NAMES]))
+        table.validate(full=True)  # texts are read one by one later: here is where they are found to be none
         attributes = [_attributes(text) for text in pc.unique(table["attributes"]).to_pylist()]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"'{path}' is not a table of gallery items: {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException) as error:
+        raise BundleError(f"'{path}' is not a table of gallery items: {_first(error)}") from error
     if any(table[name].null_count for name in NAMES[:-1]) or None in attributes:
         raise BundleError(f"'{path}' is not a table of gallery items: a field is empty or no text")
-    if table.num_rows != spec.n_items:
-        raise BundleError(
-            f"'{path}' holds {table.num_rows} items, gallery.json says {spec.n_items}; build the gallery again"
-        )
+    _check_count(path, table.num_rows, spec)
     if pc.count_distinct(table["id"]).as_py() != table.num_rows:
         raise BundleError(f"'{path}' holds an id twice; every item of a gallery needs its own")
     _refuse_outside(folder, table["picture"])
     return ItemsTable(table)
+
+
+def _check_count(path: Path, rows: int, spec: GallerySpec) -> None:
+    if rows != spec.n_items:
+        raise BundleError(f"'{path}' holds {rows} items, gallery.json says {spec.n_items}; build the gallery again")
+
+
+def _check_size(path: Path, table: pa.Table) -> None:
+    """Whether the texts, each written out where it stands, are no longer than those of items can be."""
+    import pyarrow.compute as pc
+
+    total = 0
+    for chunk in (chunk for column in table.columns for chunk in column.chunks):
+        texts = getattr(chunk, "dictionary", None)
+        total += chunk.nbytes if texts is None else pc.sum(pc.binary_length(texts).take(chunk.indices)).as_py() or 0
+    if total > min(MAX_BYTES, BASE_BYTES + MAX_ITEM_BYTES * table.num_rows):
+        raise BundleError(f"'{path}' would take {total >> 20} MB of memory for {table.num_rows} items; refused")
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
 def named(items: Sequence[Item], row: int) -> tuple[str, str, str]:
@@ -164,6 +189,8 @@ def _refuse_outside(folder: Path, pictures: pa.ChunkedArray) -> None:
     for begin in range(0, len(pictures), AT_ONCE):
         some = pictures.slice(begin, AT_ONCE)
         for picture in filter(None, some.to_pylist()):  # pyarrow's own comparison with "" loads pandas
+            if "\x00" in picture:
+                raise BundleError(f"picture path {picture!r:.80} of gallery '{folder}' names no file, which is refused")
             where, _, name = picture.rpartition("/")
             by_folder.setdefault(where, set()).add(name)
     for where, names in by_folder.items():

@@ -16,10 +16,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from config import presets
-from config.errors import SettingsError
+from config.bounded import TooLargeError, once, read_bounded
+from config.errors import SettingsError, SettingsFileError, UnknownSetting
 from config.settings import AnySource, Settings
 
 MAX_BYTES = 1 << 20
+MAX_DOTS = 2000
+"""In a line of TOML."""
 Table = dict[str, Any]
 
 
@@ -71,32 +74,35 @@ def validate(table: Table) -> Settings:
     except ValidationError as error:
         details = error.errors(include_url=False)
         unknown = [d for d in details if d["type"] == "extra_forbidden"]
-        raise SettingsError(_sentence((unknown or details)[0])) from error
-    except TypeError as error:
+        kind = UnknownSetting if unknown else SettingsError
+        raise kind(_sentence((unknown or details)[0])) from error
+    except (TypeError, RecursionError) as error:
         raise SettingsError(f"a setting has a value that settings cannot hold: {error}") from error
 
 
 def _read_preset(name: str) -> Table:
     known = preset_names()
     if name not in known:
-        raise SettingsError(f"unknown preset '{name}'{_nearest(name, known)}; known: {', '.join(known)}")
+        raise UnknownSetting(f"unknown preset '{name}'{_nearest(name, known)}; known: {', '.join(known)}")
     return tomllib.loads((resources.files(presets) / f"{name}.toml").read_text("utf-8"))
 
 
 def _read_file(path: Path) -> Table:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SettingsError(f"'{path}' is larger than {MAX_BYTES} bytes, which no settings file is")
-        text = path.read_text("utf-8")
-        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        text = read_bounded(path, MAX_BYTES).decode("utf-8")
+        if path.suffix != ".json":
+            _check_keys(path, text)
+        table = json.loads(text, object_pairs_hook=once) if path.suffix == ".json" else tomllib.loads(text)
+    except TooLargeError as error:
+        raise SettingsFileError(f"'{path}' is {error}, which no settings file is") from error
     except OSError as error:
-        raise SettingsError(f"settings file '{path}' cannot be read: {error.strerror}") from error
+        raise SettingsFileError(f"settings file '{path}' cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise SettingsError(
+        raise SettingsFileError(
             f"settings file '{path}' is not valid {path.suffix[1:].upper() or 'TOML'}: {error}"
         ) from error
     if not isinstance(table, dict):
-        raise SettingsError(f"settings file '{path}' holds no table of settings")
+        raise SettingsFileError(f"settings file '{path}' holds no table of settings")
     return table
 
 
@@ -111,9 +117,17 @@ def _parse_override(text: str) -> Table:
 def _value(text: str) -> Any:
     """A TOML value, or the text itself where it is none (so that quotes are not needed in a shell)."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        found = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
         return text
+    return found["value"] if len(found) == 1 else text
+
+
+def _check_keys(path: Path, text: str) -> None:
+    """No key of thousands of parts: the time to read one grows with their square."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > MAX_DOTS:
+            raise SettingsFileError(f"line {number} of settings file '{path}' has more than {MAX_DOTS} dots, refused")
 
 
 def _merge(table: Table, other: Table) -> None:

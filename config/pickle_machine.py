@@ -13,6 +13,9 @@ from config.pickle_reader import DamagedError, Reader, RefusedError
 MAX_STEPS = 5_000_000
 """Codes carried out, so that a small file cannot keep us busy for ever."""
 
+MAX_KEY_DEPTH, MAX_KEY_PARTS = 3, 64
+"""Of a tuple or set that is a key."""
+
 
 class Machine(Reader):
     """Carries out a pickle.
@@ -93,19 +96,19 @@ class Machine(Reader):
 
     def _set_item(self) -> None:
         value, key = self._stack.pop(), self._stack.pop()
-        self._top(dict)[key] = value
+        self._top(dict)[_flat(key)] = value
 
     def _set_items(self) -> None:
         values = self._since_mark()
-        self._top(dict).update(zip(values[::2], values[1::2], strict=True))
+        self._top(dict).update(zip(map(_flat, values[::2]), values[1::2], strict=True))
 
     def _dict(self) -> None:
         values = self._since_mark()
-        self._push(dict(zip(values[::2], values[1::2], strict=True)))
+        self._push(dict(zip(map(_flat, values[::2]), values[1::2], strict=True)))
 
     def _add_items(self) -> None:
         values = self._since_mark()
-        self._top(set).update(values)
+        self._top(set).update(map(_flat, values))
 
     def _tuple(self, n: int) -> None:
         if len(self._stack) < n:
@@ -142,6 +145,16 @@ class Machine(Reader):
     def _build(self) -> None:
         state, what = self._stack.pop(), self._stack.pop()
         self._push(self.state(what, state))
+
+
+def _flat(key: object, depth: int = MAX_KEY_DEPTH) -> object:
+    """A key whose hash is soon known: that of tuples in tuples ends the process, or takes for ever."""
+    if isinstance(key, tuple | frozenset):
+        if not depth or len(key) > MAX_KEY_PARTS:
+            raise DamagedError("a key is too deep or too long")
+        for one in key:
+            _flat(one, depth - 1)
+    return key
 
 
 Code = Callable[[Machine], object]
@@ -195,7 +208,7 @@ _CODES: dict[bytes, Code] = {
     b"d": Machine._dict,
     b"\x8f": _pushing(lambda m: set()),
     b"\x90": Machine._add_items,
-    b"\x91": lambda m: m._push(frozenset(m._since_mark())),
+    b"\x91": lambda m: m._push(frozenset(map(_flat, m._since_mark()))),
     b"p": lambda m: m._put(int(m.line())),
     b"q": lambda m: m._put(m.number("B")),
     b"r": lambda m: m._put(m.number("<I")),

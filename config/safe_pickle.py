@@ -22,8 +22,10 @@ import numpy as np
 from config.errors import RecordingError
 from config.pickle_machine import Machine
 from config.pickle_reader import DamagedError, RefusedError, Span
-from config.stored_array import StoredArray
+from config.stored_array import NPY_ERRORS, StoredArray, check_npy_header
 
+MOST_ROWS = 1 << 62
+"""Of any axis."""
 _DTYPE = re.compile(r"[biufcSUO]\d{1,9}")
 
 
@@ -82,10 +84,11 @@ def read_npy_object(path: Path) -> Any:
     """
     with _opened(path) as stream:
         try:
+            check_npy_header(path)
             version = np.lib.format.read_magic(stream)
             header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = header(stream)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        except NPY_ERRORS as error:
             raise RecordingError(f"'{path}' is no .npy file ({_first(error)}); give one that numpy saved") from error
         if dtype.hasobject:
             found = _load(path, stream)
@@ -177,7 +180,9 @@ class _NumpyMachine(Machine):
                 return text.encode("latin-1")
             case Word.FROM_BUFFER, (data, _Dtype(dtype), tuple(shape), "C" | "F" as order):
                 return _stored(self.path, data, dtype, shape, order == "F")
-        raise RefusedError(f"calls {what.value if isinstance(what, Word) else what} with {args}"[:200])
+        # what it is given is not shown: a few bytes can spell a value whose text has no end
+        name = what.value if isinstance(what, Word) else f"a {type(what).__name__.strip('_').lower()}"
+        raise RefusedError(f"calls {name} with {', '.join(type(one).__name__ for one in args[:8]) or 'nothing'}")
 
     def state(self, what: object, state: object) -> object:
         """What an array or a dtype is told of itself."""
@@ -200,7 +205,7 @@ def _stored(
 ) -> StoredArray | list[Any]:
     """An array; of objects, a flat list of them."""
     if not all(type(n) is int and n >= 0 for n in shape):
-        raise DamagedError(f"an array has the shape {shape}")
+        raise DamagedError("an array has a shape that is no row of whole numbers")
     if dtype.hasobject:
         if not isinstance(data, list) or len(data) != math.prod(shape):
             raise DamagedError("an array of objects is not whole")
@@ -218,6 +223,8 @@ def _checked(array: StoredArray, there: int) -> StoredArray:
     """An array whose bytes are there."""
     if array.dtype.names or _DTYPE.fullmatch(array.dtype.str[1:]) is None:
         raise RecordingError(f"'{array.file}' holds an array of {array.dtype}, which is refused; expected numbers")
+    if any(type(n) is not int or n < 0 or n > MOST_ROWS for n in array.shape):
+        raise RecordingError(f"'{array.file}' holds an array of an impossible shape; copy it again")
     if array.nbytes > there:
         raise RecordingError(
             f"'{array.file}' is cut off: an array of {array.shape} {array.dtype} needs {array.nbytes} bytes, "

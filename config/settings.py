@@ -23,6 +23,16 @@ class SessionSettings(Frozen):
     """Session file that maps marker labels to gallery ids; empty: truth unknown, no accuracy is shown."""
     journal: bool = True
     """Write everything down; without it segments are numbered by the wall clock."""
+    bids: bool = True
+    """Make BIDS recordings of the journal (docs/recordings.md): when a session ends, when a journal goes on in another
+    file, and at the next start of what was interrupted. ``eegseek recover`` does so at any time."""
+    rotate_bytes: Annotated[int, Field(ge=65_536)] = 2_000_000_000
+    """A journal that would grow past this goes on in another file."""
+    sync_s: NonNegativeFloat = 0.2
+    """What was written reaches the disk so often, so that a crash of the machine loses no more (one of a process loses
+    nothing that was written); 0 leaves it to the system."""
+    free_bytes: NonNegativeInt = 100_000_000
+    """With less free space than this no recording begins."""
 
 
 class LslSource(Frozen):
@@ -44,8 +54,10 @@ class LslSource(Frozen):
     """With ``markers = "channel"``: the stimulus channel in the EEG stream (0 = nothing)."""
     wait_s: PositiveFloat = 10.0
     """How long to look for the streams."""
-    stalled_s: PositiveFloat = 0.5
-    lost_s: PositiveFloat = 1.0
+    stalled_s: PositiveFloat = 0.4
+    """Silence after which the stream is called stalled; it is on the screen a tenth of a second later at most."""
+    lost_s: PositiveFloat = 0.8
+    """... and lost."""
     give_up_s: PositiveFloat = 60.0
     """A stream lost for this long ends the run."""
 
@@ -74,8 +86,10 @@ class BrainFlowSource(Frozen):
     """Name of an LSL marker stream to listen to (precise); empty: the board's own marker row."""
     streamer: str = ""
     """Where BrainFlow also sends the data, such as streaming_board://225.1.1.1:6677."""
-    stalled_s: PositiveFloat = 0.5
-    lost_s: PositiveFloat = 1.0
+    stalled_s: PositiveFloat = 0.4
+    """Silence after which the stream is called stalled; it is on the screen a tenth of a second later at most."""
+    lost_s: PositiveFloat = 0.8
+    """... and lost."""
     give_up_s: PositiveFloat = 60.0
 
 
@@ -153,7 +167,7 @@ class MarkerSettings(Frozen):
 
         try:
             re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"not a regular expression: {error}") from error
         return pattern
 
@@ -213,7 +227,7 @@ class DisplaySettings(Frozen):
     plain: bool = False
     top_k: PositiveInt = 5
     lsl: bool = False
-    """An LSL outlet ``eegseek-results`` (JSON strings)."""
+    """LSL outlets ``eegseek-results`` and ``eegseek-states`` (changes of state), JSON strings."""
     lan: bool = False
     """Let LSL outlets of ours be seen beyond this machine (unencrypted)."""
     report: str = ""
@@ -224,13 +238,23 @@ class RunSettings(Frozen):
     """Where the sockets live, and how children are watched."""
 
     folder: str = ""
-    """Folder for ipc sockets (made private), or tcp://127.0.0.1:PORT; empty: this user's default."""
+    """Folder for ipc sockets (made private), or tcp://HOST:PORT, which goes with keys; empty: this user's default."""
+    keys: str = ""
+    """Folder of keys for TCP; empty: eegseek/keys in $XDG_CONFIG_HOME or ~/.config."""
+    client: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "client"
+    """Over TCP: name of the key that workers and displays here show themselves by."""
+    server: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "server"
+    """Over TCP: name of the key that acquisition must show itself by."""
     start_s: PositiveFloat = 60.0
     """A child that is not ready within this is an error."""
     hung_s: PositiveFloat = 5.0
     stop_s: PositiveFloat = 15.0
     restarts: NonNegativeInt = 5
     """Restarts of one child before the run gives up."""
+    log_mb: PositiveInt = 10
+    """Size at which the session's log (``logs/session.log``) is put aside and begun anew, MiB."""
+    log_files: NonNegativeInt = 4
+    """Older logs of a session that are kept."""
     awake: bool = True
     """Live, processors are kept from sleeping while a window is about to be answered, where the system allows it
     (Linux: whoever may write to /dev/cpu_dma_latency, such as root). It costs power, and no processor time."""

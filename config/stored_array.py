@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tokenize
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.errors import RecordingError
+
+NPY_ERRORS = (
+    OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, SyntaxError, EOFError, MemoryError,
+    RuntimeError, tokenize.TokenError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What numpy raises for a damaged ``.npy``, whose header it reads with Python's own parser."""
+NPY_MAGIC, NPY_VERSIONS = b"\x93NUMPY", {b"\x01\x00": 2, b"\x02\x00": 4, b"\x03\x00": 4}
+MAX_NPY_HEADER = 1 << 16
+
+
+def check_npy_header(path: Path) -> None:
+    """Whether the header of a ``.npy`` is as long as it may be: numpy takes memory for what it claims before it reads.
+
+    Parameters
+    ----------
+    path
+        The file; one that is no ``.npy`` is left to whoever opens it.
+
+    Raises
+    ------
+    ValueError
+        It is longer, or of an unknown version.
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as stream:
+        magic, version = stream.read(6), stream.read(2)
+        if magic != NPY_MAGIC:
+            return
+        if version not in NPY_VERSIONS:
+            raise ValueError(f"its format's version is {'.'.join(map(str, version))}, known are 1.0, 2.0 and 3.0")
+        length = int.from_bytes(stream.read(NPY_VERSIONS[version]), "little")
+    if length > MAX_NPY_HEADER:
+        raise ValueError(f"its header claims {length} bytes, at most {MAX_NPY_HEADER} are read")
 
 
 @dataclass(frozen=True)
@@ -57,7 +93,7 @@ class StoredArray:
                 flat = np.frombuffer(self.held, self.dtype, math.prod(self.shape))
                 return flat.reshape(self.shape, order=order)  # type: ignore[call-overload, no-any-return]
             return np.memmap(self.file, self.dtype, "r", self.offset, self.shape, order=order)  # type: ignore[call-overload, no-any-return]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, OverflowError) as error:
             raise RecordingError(f"'{self.file}' cannot be mapped: {error}; copy it again") from error
 
     def read(self) -> NDArray[Any]:
@@ -79,12 +115,12 @@ class StoredArray:
         start, stop = max(0, start), max(start, min(stop, self.shape[0]))
         if self.offset < 0 or self.fortran:
             return np.array(self.map()[start:stop])
-        found = np.empty((stop - start, *self.shape[1:]), self.dtype)
         size = math.prod(self.shape[1:]) * self.dtype.itemsize
         try:
+            found = np.empty((stop - start, *self.shape[1:]), self.dtype)
             with self.file.open("rb", buffering=0) as stream:
                 _fill(stream, self.offset + start * size, found.reshape(-1))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise RecordingError(f"'{self.file}' cannot be read: {error}; copy it again") from error
         return found
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from config.errors import EegseekError
 from config.load import load_settings
+from config.private import keep_private
 from display.process import Options, show
-from wire import tuning
+from wire import lifeline, logs, tuning
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +33,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run a display; the exit code."""
     given = parser().parse_args(arguments)
+    keep_private()
+    logs.begin(given.name or "display")
+    lifeline.watch(lifeline.OTHERS_S)
     tuning.keep_memory()
     overrides = list(given.set)
     overrides += ["display.plain=true"] * given.plain + ["display.lsl=true"] * given.lsl
@@ -42,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
             settings = settings.model_copy(update={"display": shown})
         return show(settings, Options(given.headless, given.trace, given.name))
     except EegseekError as error:
-        sys.stderr.write(f"display: {error}\n")
+        logs.refused("display", error)
         return 1
 
 

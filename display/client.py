@@ -9,9 +9,10 @@ import zmq
 
 from config.errors import WireError
 from wire.clock import now
+from wire.curve import Handshake
 from wire.endpoints import Endpoints
 from wire.packets import Command, Count, Heartbeat, Packet, Reply, State
-from wire.sockets import make, receive, send
+from wire.sockets import connect, make, receive, send
 
 ANSWER_S = 2.0
 """A request without a reply for this long is made again, as a new one: a repeated id would bring the reply alone."""
@@ -52,18 +53,27 @@ class Client:
         self._count = 0
         self._sockets: list[zmq.Socket[bytes]] = []
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._handshake: Handshake | None = None
         self._poller = zmq.Poller()
 
     def open(self) -> None:
-        """Connect; acquisition may come later, and go and come again."""
+        """Connect; acquisition may come later, and go and come again.
+
+        Raises
+        ------
+        EndpointError
+            The keys for TCP are missing.
+        """
         self._context = zmq.Context()
         results, control = make(self._context, zmq.SUB), make(self._context, zmq.DEALER)
         self._sockets = [results, control]
         # beats must not pile up for an acquisition that is not there
         control.setsockopt(zmq.IMMEDIATE, 1)
-        control.connect(self.endpoints.control)
+        ends = self.endpoints
+        self._handshake = Handshake(control, ends.control, ends.keys)
+        connect(control, ends.control, ends.keys)
         results.subscribe(b"")
-        results.connect(self.endpoints.results)
+        connect(results, ends.results, ends.keys)
         for socket in self._sockets:
             self._poller.register(socket, zmq.POLLIN)
 
@@ -71,16 +81,27 @@ class Client:
         """Say farewell and let go of the sockets; harmless when called twice."""
         if self._sockets:
             self.beat("stopped", {})
+        if self._handshake is not None:
+            self._handshake.close()
         for socket in self._sockets:
-            self._poller.unregister(socket)
+            if socket in self._poller:
+                self._poller.unregister(socket)
             socket.close(linger=FAREWELL_MS)
         if self._context is not None:
             self._context.term()
         self._sockets, self._context = [], None
 
     def arrivals(self, timeout_s: float) -> Iterator[Arrival]:
-        """What has arrived, waiting at most ``timeout_s`` for the first."""
+        """What has arrived, waiting at most ``timeout_s`` for the first.
+
+        Raises
+        ------
+        KeysError
+            Acquisition does not let us in.
+        """
         self._poller.poll(max(0, round(timeout_s * 1e3)))
+        if self._handshake is not None and self._handshake.pending:
+            self._handshake.check()
         for number, socket in enumerate(self._sockets):
             for _ in range(AT_ONCE):
                 try:
@@ -92,12 +113,18 @@ class Client:
                     break
                 yield message[1], bool(number)
 
-    def beat(self, state: State, counters: dict[str, Count]) -> None:
-        """Say that this display lives."""
-        send(
-            self._sockets[1],
-            Heartbeat(role="display", name=self.name, pid=self.pid, state=state, time_s=now(), counters=counters),
+    def beat(self, state: State, counters: dict[str, Count], message: str = "") -> None:
+        """Say that this display lives, and how."""
+        beat = Heartbeat(
+            role="display",
+            name=self.name,
+            pid=self.pid,
+            state=state,
+            message=message,
+            time_s=now(),
+            counters=counters,
         )
+        send(self._sockets[1], beat)
 
     def ask(self, key: tuple[str, int], since: int, answered: int, at_s: float) -> None:
         """Ask for the results of a segment from a commit number on, unless a younger request is on its way."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from array import array
+from collections import deque
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +22,10 @@ STAGES: tuple[tuple[str, str, str], ...] = (
 )
 """Name, first stamp, second stamp; in the order in which they are passed."""
 TOTAL = "total"
+KEPT = 8192
+"""Durations kept of each stage: with more, every second is left out, and so on; 13 minutes at 10 Hz are kept whole."""
+LATEST = 512
+"""Of the latest all are kept."""
 
 
 @dataclass(frozen=True)
@@ -71,25 +77,58 @@ def durations(stamps: Stamps) -> dict[str, float]:
     return found
 
 
+class Durations:
+    """Milliseconds of every result so far: all of them at first, evenly thinned once there are too many to keep.
+
+    Attributes
+    ----------
+    n, largest
+        Of all.
+    """
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.largest = 0.0
+        self._every = 1
+        self._kept = array("d")
+        self._latest: deque[float] = deque(maxlen=LATEST)
+
+    def add(self, value: float) -> None:
+        """Count one."""
+        self.largest = max(self.largest, value) if self.n else value
+        if self.n % self._every == 0:
+            self._kept.append(value)
+            if len(self._kept) >= KEPT:
+                self._kept, self._every = self._kept[::2], 2 * self._every
+        self.n += 1
+        self._latest.append(value)
+
+    def spread(self, last: int | None = None) -> Spread:
+        """Percentiles of all (of those kept, number and largest exact), or of the last ``last``, at most `LATEST`."""
+        if last is not None:
+            return spread(list(self._latest)[-last:])
+        found = spread(list(self._kept))
+        return replace(found, max=round(self.largest, 4), n=self.n) if self.n else found
+
+
 @dataclass
 class Latencies:
     """Durations of every result seen so far, by stage."""
 
-    by_stage: dict[str, list[float]] = field(default_factory=dict)
+    by_stage: dict[str, Durations] = field(default_factory=dict)
 
     def add(self, stamps: Stamps) -> None:
         """Count one result."""
         for name, value in durations(stamps).items():
-            self.by_stage.setdefault(name, []).append(value)
+            self.by_stage.setdefault(name, Durations()).add(value)
 
     def total(self, last: int | None = None) -> Spread:
         """Spread of the whole way, over the last ``last`` results (None: all)."""
-        return spread(self._recent(TOTAL, last))
+        return self._spread(TOTAL, last)
 
     def stages(self, last: int | None = None) -> dict[str, Spread]:
         """Spread of each stage, in the order of the way."""
-        return {name: spread(self._recent(name, last)) for name, _, _ in STAGES if name in self.by_stage}
+        return {name: self._spread(name, last) for name, _, _ in STAGES if name in self.by_stage}
 
-    def _recent(self, name: str, last: int | None) -> list[float]:
-        values = self.by_stage.get(name, [])
-        return values if last is None else values[-last:]
+    def _spread(self, name: str, last: int | None) -> Spread:
+        return self.by_stage[name].spread(last) if name in self.by_stage else Spread()

@@ -18,7 +18,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 STYLE_OF = {
     "connected": "green", "recovered": "green", "waiting": "yellow", "stalled": "yellow", "paused": "yellow",
     "degraded": "yellow", "lost": "red", "stopped": "dim",
-    "good": "green", "noisy": "yellow", "flat": "red", "railed": "red", "invalid": "red",
+    "good": "green", "noisy": "yellow", "flat": "red", "railed": "red", "swapped": "red", "invalid": "red",
 }  # fmt: skip
 WORDS = {name: name.replace("_to_", " → ") for name, _, _ in STAGES}
 SUMS = (
@@ -91,20 +91,24 @@ def bar(share: float, width: int) -> str:
 
 
 def head(state: State, at_s: float, width: int) -> list[Text]:
-    """Who is measured and whether data flow; the banner where nobody is."""
+    """Who is measured and whether data flow, and why not; the banner where nobody is."""
     status = state.status
     line = Text(" eegseek ", "bold reverse")
     if status is None:
         return [line.append("  waiting for acquisition", "yellow")]
-    gone = state.heard_s is not None and at_s - state.heard_s > 2.0 and not state.ended
-    name = "lost" if gone else status.state
+    silent = state.turns.silence(at_s)
+    name = silent or status.state
     line.append(f"  {status.session}  {status.source}  ").append(name, STYLE_OF[name])
     if rate := status.gauges.get("rate_hz"):
         line.append(f"  {rate:g} Hz")
+    lines = [line]
+    if name != "connected":  # whole, where the list of processes has half the width
+        words = status.message if silent is None else state.turns.silence_words(at_s)
+        lines.append(Text(f" {name}: {words}", STYLE_OF[name]))
     if state.simulated:
         banner = "SIMULATED PARTICIPANT: no living head is measured"
-        return [line, Text(banner.center(width), "bold black on yellow")]
-    return [line]
+        lines.append(Text(banner.center(width), "bold black on yellow"))
+    return lines
 
 
 def answers(state: State, top_k: int, width: int) -> list[Text]:
@@ -239,11 +243,13 @@ def channels(quality: Quality | None, width: int, rows: int) -> list[Text]:
 
 
 def processes(state: State, at_s: float, width: int) -> list[Text]:
-    """Every process in words."""
-    lines = [heading("processes", width)]
-    for name, words in state.processes(at_s):
-        lines.append(Text(f"{name}: ").append(words, STYLE_OF.get(words.split(":")[0].split(",")[0], "")))
-    return lines
+    """Every process in words, those that are not well first: on a small screen the last lines are cut off."""
+    rows = [(name, words, words.split(":")[0].split(",")[0]) for name, words in state.processes(at_s)]
+    rows.sort(key=lambda row: row[2] == "connected")
+    return [
+        heading("processes", width),
+        *(Text(f"{name}: ").append(words, STYLE_OF.get(one, "")) for name, words, one in rows),
+    ]
 
 
 def counters(state: State, width: int) -> list[Text]:

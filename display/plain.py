@@ -147,7 +147,7 @@ class Plain:
     def __init__(self, write: Write = out, *, quiet: bool = False):
         self.write = write
         self.quiet = quiet
-        self._states: dict[str, str] = {}
+        self._told = 0
         self._counted_s: float | None = None
         self._open = False
 
@@ -162,11 +162,10 @@ class Plain:
 
     def tick(self, state: State, at_s: float) -> None:
         """Write what has changed since the last call."""
-        for name, words in state.processes(at_s):
-            short = words.split(" for ")[0]  # "not heard for 3.2 s" is one state, not one a redraw
-            if self._states.get(name) != short:
-                self._states[name] = short
-                self.write(f"{name}: {words}")
+        state.turns.watch(at_s)
+        for change in state.turns.since(self._told):
+            self.write(change.words)
+        self._told = state.turns.count
         if self.quiet:
             return
         if self._counted_s is None:

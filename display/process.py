@@ -23,12 +23,14 @@ from display.truth import Truth, read_truth
 from wire import tuning
 from wire.clock import now
 from wire.codec import decode, encode
-from wire.endpoints import endpoints
+from wire.endpoints import endpoints_of
 from wire.packets import Due, Packet, Reply, Result
 
 REDRAW_S = 0.2
 BEAT_S = 0.25
 ASK_AGAIN_S = 0.2
+HELD_S = 0.5
+"""A display that did nothing for longer was held up itself: stopped, or without processor time."""
 DRAIN_S = 5.0
 """After acquisition's last word, how long to ask for results that are missing here."""
 
@@ -108,6 +110,7 @@ class Display:
         self.screens = shown_on
         self._stop = False
         self._ticked_s = self._beat_s = self._asked_s = float("-inf")
+        self._awake_s = 0.0
         self._ended_s: float | None = None
 
     def stop(self, number: int = 0, frame: FrameType | None = None) -> None:
@@ -116,12 +119,14 @@ class Display:
 
     def run(self) -> None:
         """Show until acquisition has ended and nothing is missing, or `stop`."""
-        self.state.joined_s = now()
+        self.state.joined_s = self._awake_s = now()
         for screen in self.screens:
             screen.open()
         self.client.open()
         while not self._stop and not self._finished():
             self._once()
+        for screen in self.screens:  # what came last is shown, too
+            screen.tick(self.state, now())
 
     def finish(self, numbers: dict[str, Any]) -> None:
         """Let go of everything, the final numbers shown."""
@@ -131,16 +136,27 @@ class Display:
 
     def _once(self) -> None:
         for packet, fetched in self.client.arrivals(BEAT_S / 5):
+            self._awake()
             self._take(packet, fetched)
-        at_s = now()
+        at_s = self._awake()
         if at_s - self._beat_s >= BEAT_S:
             self._beat_s = at_s
-            self.client.beat("connected", {"results": self.state.results, "malformed": self.state.malformed})
+            name, why = self.state.own(at_s)
+            self.client.beat(name, {"results": self.state.results, "malformed": self.state.malformed}, why)
         self._ask(at_s)
         if at_s - self._ticked_s >= REDRAW_S:
             self._ticked_s = at_s
+            self.state.turns.watch(at_s)
             for screen in self.screens:
                 screen.tick(self.state, at_s)
+
+    def _awake(self) -> float:
+        """Note that this process runs, and when; where it did not for long, acquisition is not blamed."""
+        at_s = now()
+        if at_s - self._awake_s > HELD_S:
+            self.state.turns.excuse(at_s - self._awake_s)
+        self._awake_s = at_s
+        return at_s
 
     def _take(self, packet: Packet | Malformed, fetched: bool) -> None:
         if isinstance(packet, Malformed):
@@ -187,7 +203,7 @@ def show(settings: Settings, options: Options) -> int:
     EegseekError
         Truth, gallery, run folder or report cannot be used.
     """
-    ends = endpoints(settings.run.folder)
+    ends = endpoints_of(settings.run)
     state = State(Truth())
     client = Client(ends, options.name or "display", os.getpid())
     display = Display(state, client, screens(settings, options))

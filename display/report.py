@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from config.errors import ProcessError
+from config.errors import OutputError
 from display.accuracy import AVERAGE, DEPTH, SINGLE, chance
 from display.state import State
 
@@ -34,7 +35,8 @@ def report(state: State, at_s: float, snr_db: float | None = None) -> dict[str, 
     dict
         ``windows`` (counters, ``lost`` and ``doubled`` as measured here), ``latency_ms`` and ``stages_ms`` (p50, p95,
         p99, max, n), ``accuracy`` (None, with ``accuracy_reason``, where the truth is unknown), ``anytime`` (None where
-        windows are only answered whole), and facts of the run. What is not under ``anytime`` is of whole windows.
+        windows are only answered whole), ``states`` (who came into which state when, on acquisition's clock),
+        and facts of the run. What is not under ``anytime`` is of whole windows.
     """
     counters = state.counters
     status = state.status
@@ -59,6 +61,7 @@ def report(state: State, at_s: float, snr_db: float | None = None) -> dict[str, 
         "gallery": latest.gallery if latest else None,
         "gauges": dict(status.gauges) if status else {},
         "processes": [{"name": name, "state": words} for name, words in state.processes(at_s)],
+        "states": [asdict(change) for change in state.turns.kept],
         "segments": [key[1] for key in state.segments],
         "notes": list(state.truth.notes),
         "display": {
@@ -122,7 +125,7 @@ def write_report(path: Path, numbers: dict[str, Any]) -> None:
 
     Raises
     ------
-    ProcessError
+    OutputError
         The file cannot be written.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -131,4 +134,4 @@ def write_report(path: Path, numbers: dict[str, Any]) -> None:
         beside.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
         beside.replace(path)
     except OSError as error:
-        raise ProcessError(f"the report '{path}' cannot be written ({error.strerror}); choose another place") from error
+        raise OutputError(f"the report '{path}' cannot be written ({error.strerror}); choose another place") from error

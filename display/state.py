@@ -7,12 +7,12 @@ from msgspec.structs import replace
 from display.accuracy import Accuracy
 from display.anytime import Anytime
 from display.latency import Latencies
+from display.seen import Seen
 from display.segment import Segment
 from display.truth import Truth
-from wire.packets import Key, Packet, Quality, Rejected, Result, Status
-
-SEEN_LIMIT = 1_000_000
-"""Keys remembered for deduplication; the oldest go first."""
+from display.turns import Turns
+from wire.packets import Packet, Quality, Rejected, Result, Status
+from wire.packets import State as StateName
 
 
 class State:
@@ -32,7 +32,7 @@ class State:
         self.segments: dict[tuple[str, int], Segment] = {}
         self.current: tuple[str, int] | None = None
         self.status: Status | None = None
-        self.heard_s: float | None = None
+        self.turns = Turns()
         self.quality: Quality | None = None
         self.latest: Result | None = None
         self.early: Result | None = None
@@ -50,7 +50,7 @@ class State:
         self.foreign = 0
         self.history = 0
         self.simulated = False
-        self._seen: dict[Key, tuple[int, bool]] = {}
+        self._seen = Seen()
 
     def fold(self, packet: Packet, at_s: float, *, fetched: bool = False) -> Result | None:
         """Take a packet in.
@@ -84,7 +84,8 @@ class State:
         return self.segments.setdefault(key, Segment())
 
     def _status(self, status: Status, at_s: float) -> None:
-        self.status, self.heard_s = status, at_s
+        self.status = status
+        self.turns.hear(status, at_s)
         self.current = (status.session, status.segment)
         self.segment(self.current).status = status
         self.simulated = self.simulated or status.simulated
@@ -93,10 +94,10 @@ class State:
         if result.commit == 0:  # nobody but the dispatcher may publish, and it numbers what it commits
             self.malformed += 1
             return None
-        if result.key in self._seen:
-            self._again(result, fetched)
+        if (before := self._seen.get(result.key)) is not None:
+            self._again(result, fetched, *before)
             return None
-        self._remember(result, fetched)
+        self._seen.put(result.key, result.commit, not fetched)
         shown = replace(result, stamps=replace(result.stamps, shown=at_s))
         segment = self.segment((result.session, result.segment))
         segment.shown += 1
@@ -118,20 +119,14 @@ class State:
         elif self.early is None or (shown.onset_s, shown.part) >= (self.early.onset_s, self.early.part):
             self.early = shown
 
-    def _again(self, result: Result, fetched: bool) -> None:
+    def _again(self, result: Result, fetched: bool, commit: int, published: bool) -> None:
         """A result that is here already: harmless once by each path, otherwise given out twice."""
-        commit, published = self._seen[result.key]
         twice = published and not fetched
         if commit != result.commit or twice:
             self.doubled += 1
         else:
             self.repeated += 1
-        self._seen[result.key] = (commit, published or not fetched)
-
-    def _remember(self, result: Result, fetched: bool) -> None:
-        self._seen[result.key] = (result.commit, not fetched)
-        if len(self._seen) > SEEN_LIMIT:
-            del self._seen[next(iter(self._seen))]
+        self._seen.put(result.key, commit, published or not fetched)
 
     def _time(self, result: Result) -> None:
         committed = result.stamps.committed
@@ -204,15 +199,21 @@ class State:
 
     def processes(self, at_s: float) -> list[tuple[str, str]]:
         """Name and state in words of every process that has been heard."""
-        if self.status is None or self.heard_s is None:
-            return [("acquisition", "waiting: not heard yet")]
-        age = at_s - self.heard_s
-        words = self.status.state + (f": {self.status.message}" if self.status.message else "")
-        rows = [("acquisition", f"lost: not heard for {age:.1f} s" if age > 2.0 and not self.ended else words)]
+        silent = self.turns.silence(at_s)
+        words = f"{silent}: {self.turns.silence_words(at_s)}"
+        if self.status is None:
+            return [("acquisition", words)]
+        if silent is None:
+            words = self.status.state + (f": {self.status.message}" if self.status.message else "")
+        rows = [("acquisition", words)]
         for peer in self.status.peers:
-            silent = f", not heard for {peer.age_s:.1f} s" if peer.age_s > 1.0 else ""
-            rows.append((peer.name, peer.state + silent))
+            age = f", not heard for {peer.age_s:.1f} s" if peer.age_s > 1.0 else ""
+            rows.append((peer.name, peer.state + age + (f": {peer.message}" if peer.message else "")))
         return rows
+
+    def own(self, at_s: float) -> tuple[StateName, str]:
+        """State and reason of this display itself."""
+        return self.turns.own(at_s, sum(segment.commits.given_up for segment in self.segments.values()))
 
     def served(self, key: tuple[str, int], asked_at: int, next_sequence: int) -> None:
         """A `since` has been answered: what has not arrived up to there is not to be had.

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from msgspec import to_builtins
 
-from config.errors import ProcessError
+from config.errors import OutputError
 from display.state import State
 from wire.packets import Result
 
@@ -39,14 +39,14 @@ class Trace:
 
         Raises
         ------
-        ProcessError
+        OutputError
             It cannot be written.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", encoding="utf-8")
         except OSError as error:
-            raise ProcessError(f"the trace '{self.path}' cannot be written ({error.strerror})") from error
+            raise OutputError(f"the trace '{self.path}' cannot be written ({error.strerror})") from error
 
     def result(self, state: State, result: Result) -> None:
         """Write a row."""

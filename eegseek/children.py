@@ -9,7 +9,7 @@ from typing import Literal
 from config.settings import RunSettings
 
 Role = Literal["acquisition", "inference", "display", "source"]
-Action = Literal["go_on", "restart", "kill_and_restart", "finished", "give_up"]
+Action = Literal["go_on", "restart", "kill_and_restart", "finished", "leave", "give_up"]
 
 CLEAR_ERROR = (1, 2)
 """Exit codes of a process that said in a sentence what is wrong: starting it again would not help."""
@@ -31,6 +31,8 @@ class Child:
         How often it was started again.
     spare
         First started once another child of its role is ready, so that it does not slow that one's start.
+    left
+        It failed too often, and the run goes on without it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Child:
     started_s: float = 0.0
     heard_s: float | None = None
     restarts: int = 0
+    left: bool = False
 
 
 def may_start(child: Child, children: Iterable[Child]) -> bool:
@@ -50,6 +53,8 @@ def may_start(child: Child, children: Iterable[Child]) -> bool:
 
 def verdict(child: Child, returncode: int | None, now_s: float, limits: RunSettings) -> tuple[Action, str]:
     """What to do with a child, and why in words.
+
+    A display that fails again and again is left out: what is recorded and decoded does not depend on it.
 
     Parameters
     ----------
@@ -62,6 +67,8 @@ def verdict(child: Child, returncode: int | None, now_s: float, limits: RunSetti
     limits
         Start, hang and restart limits.
     """
+    if child.left:
+        return "go_on", ""
     if returncode is None:
         return _running(child, now_s, limits)
     if returncode == 0:
@@ -94,5 +101,6 @@ def _running(child: Child, now_s: float, limits: RunSettings) -> tuple[Action, s
 
 def _again(action: Action, child: Child, why: str, limits: RunSettings) -> tuple[Action, str]:
     if child.restarts >= limits.restarts:
-        return "give_up", f"{why}, after {child.restarts} restarts (run.restarts)"
+        last: Action = "leave" if child.role == "display" else "give_up"
+        return last, f"{why}, after {child.restarts} restarts (run.restarts)"
     return action, why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from config.errors import EegseekError
+from config.errors import EegseekError, PathError, told
 from config.load import load_settings, preset_names
+from config.private import keep_private
 from config.settings import SessionSettings, Settings
 from eegseek import (
     __version__,
@@ -20,8 +22,13 @@ from eegseek import (
     cli_crops,
     cli_dataset,
     cli_evaluate,
+    cli_explain,
+    cli_forget,
     cli_gallery,
+    cli_keys,
+    cli_recover,
     cli_training,
+    cli_verify,
     dataset_files,
 )
 
@@ -37,10 +44,14 @@ app = typer.Typer(
 app.add_typer(cli_gallery.app, name="gallery")
 app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_dataset.app, name="dataset")
+app.add_typer(cli_keys.app, name="keys")
 app.command("train")(cli_training.train)
 app.command("evaluate")(cli_evaluate.evaluate)
 app.command("classify")(cli_classify.classify)
 app.command("compare")(cli_compare.compare)
+app.command("recover")(cli_recover.recover)
+app.command("explain")(cli_explain.explain)
+app.command("forget")(cli_forget.forget)
 cli_dataset.app.command("crops")(cli_crops.crops)
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (TOML).")]
@@ -63,11 +74,16 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Hold options that stand before a command."""
+    """Hold options that stand before a command; what commands make of EEG is readable by this user alone."""
+    # a download that was asked for tells the hub no more than it must
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if context.invoked_subcommand != "gallery":  # of pictures and words: people share these
+        keep_private()
 
 
 @app.command()
@@ -115,7 +131,10 @@ def run(
 def replay(
     recording: Annotated[
         str,
-        typer.Argument(help="A recording, the journal (.esj) of a former session, or a dataset such as things-eeg2."),
+        typer.Argument(
+            help="A recording, the journal (.esj) of a former session, or a dataset such as things-eeg2; with --verify "
+            "a session's folder."
+        ),
     ],
     encoder: Encoder = None,
     gallery: Gallery = None,
@@ -135,12 +154,23 @@ def replay(
     part: cli_dataset.OnePart = "",
     metadata: cli_dataset.Metadata = None,
     copies: cli_dataset.Copies = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Recompute a recorded session and compare it with what was stored.")
+    ] = False,
+    segment: Annotated[int | None, typer.Option(min=0, help="With --verify: this segment only.")] = None,
 ) -> None:
     """Play a recording straight into the pipeline, as if it were live; nothing is dropped, whatever the speed.
 
     A dataset's recording is converted on first use; where the gallery is of its pictures, the truth is known:
     [bold]eegseek replay things-eeg2 --root THINGS-EEG2 --subject 8 --session 1 --part test -e me -g pictures[/bold]
+
+    [bold]eegseek replay sessions/mine --verify[/bold] plays nothing: it computes the session again and says whether
+    windows and answers are the same, to the last bit where machine and versions are.
     """
+    cli_verify.refuse_without(verify, segment)
+    if verify:
+        cli_verify.verify(recording, segment=segment, encoder=encoder, gallery=gallery, report=report)
+        return
     from eegseek.supervise import supervise
 
     file = dataset_files.recording_of(recording, root, subject, session, part, metadata, copies)
@@ -197,15 +227,16 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Entry point: our own errors become one sentence and exit code 1."""
+    """Entry point: our own errors become one sentence with its code, and exit code 1."""
     try:
         app()
     except EegseekError as error:
-        sys.stderr.write(f"eegseek: {error}\n")
+        sys.stderr.write(f"eegseek: {told(error)}\n")
         sys.exit(1)
     except OSError as error:  # what no command foresaw: a full disk, a folder that may not be written
         where = f"'{error.filename}': " if error.filename else ""
-        sys.stderr.write(f"eegseek: {where}{error.strerror or error}; check the path, the disk and its permissions\n")
+        unforeseen = PathError(f"{where}{error.strerror or error}; check the path, the disk and its permissions")
+        sys.stderr.write(f"eegseek: {told(unforeseen)}\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("eegseek: stopped\n")

@@ -305,6 +305,43 @@ def scale(
     run_scale(ScaleOptions(quick=quick, figure=figure, json=json))
 
 
+@app.command()
+def fuzz(
+    short: Annotated[bool, typer.Option("--short", help="A small part: to see that all runs.")] = False,
+    only: Annotated[list[str], typer.Option(help="Name of a reader; may be repeated.")] = [],  # noqa: B006
+    count: Annotated[int | None, typer.Option(min=1, help="Damaged files for each reader.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="At most so long for each reader.")] = None,
+    atheris: Annotated[float, typer.Option(min=0, help="Seconds of fuzzing along branches, for each reader.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of all damage.")] = 0,
+    json: Json = None,
+) -> None:
+    """Damage valid files and messages at random, a million and more: nothing but our own errors may come out."""
+    from benchmarks.fuzz.run import FuzzOptions, run_fuzz
+
+    _reached(
+        run_fuzz(
+            FuzzOptions(
+                short=short, only=tuple(only), seed=seed, count=count, seconds=seconds, guided_s=atheris, json=json
+            )
+        )
+    )
+
+
+@app.command()
+def faults(
+    only: Annotated[list[str], typer.Option(help="Name of a row, such as killed-worker; may be repeated.")] = [],  # noqa: B006
+    long: Annotated[bool, typer.Option("--long", help="The long form: hours in place of ten minutes.")] = False,
+    json: Json = None,
+) -> None:
+    """Break things for real (processes, streams, disk, clocks) and see that nothing is lost; status 1 if a row fails.
+
+    What is promised, and what the long form is: docs/reliability.md.
+    """
+    from benchmarks.faults.run import FaultsOptions, run_faults
+
+    _reached(run_faults(FaultsOptions(only=tuple(only), short=not long, json=json)))
+
+
 @app.command("all")
 def all_(
     only: Annotated[list[str], typer.Option(help="Name of a benchmark; may be repeated.")] = [],  # noqa: B006

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import zmq
 
-from config.errors import ProcessError
+from config.errors import SessionError
 from config.gallery_log import read_log
+from wire.curve import Handshake
 from wire.endpoints import endpoints
 from wire.packets import Command, Reply
-from wire.sockets import make, receive, send
+from wire.sockets import connect, make, receive, send
 
 ANSWER_S = 3.0
 """A session that is there answers within this."""
@@ -36,6 +37,7 @@ class Session:
         self.run = run
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
+        self._handshake: Handshake | None = None
 
     def __enter__(self) -> Session:
         """Connect.
@@ -45,13 +47,16 @@ class Session:
         EndpointError
             The run folder is not usable.
         """
-        endpoint = endpoints(self.run).control
+        ends = endpoints(self.run)
         self._context = zmq.Context()
         self._socket = make(self._context, zmq.DEALER)
-        self._socket.connect(endpoint)
+        self._handshake = Handshake(self._socket, ends.control, ends.keys)
+        connect(self._socket, ends.control, ends.keys)
         return self
 
     def __exit__(self, *raised: object) -> None:
+        if self._handshake is not None:
+            self._handshake.close()
         if self._socket is not None and self._context is not None:
             self._socket.close()
             self._context.term()
@@ -61,12 +66,12 @@ class Session:
 
         Raises
         ------
-        ProcessError
+        SessionError
             No session answers, or it refuses.
         """
         socket = self._socket
         if socket is None:
-            raise ProcessError("the session was not connected to; use it in a with statement")
+            raise RuntimeError("the session was not connected to; use it in a with statement")
         send(socket, command)
         until = time.monotonic() + ANSWER_S
         while (left := until - time.monotonic()) > 0:
@@ -75,10 +80,12 @@ class Session:
             message = receive(socket)
             if message is not None and isinstance(message[1], Reply) and message[1].id == command.id:
                 if not message[1].ok:
-                    raise ProcessError(f"the session refused: {message[1].message}")
+                    raise SessionError(f"the session refused: {message[1].message}")
                 return message[1]
+        if self._handshake is not None:
+            self._handshake.check()
         where = self.run or "this user's default run folder"
-        raise ProcessError(
+        raise SessionError(
             f"no session answered at '{where}' within {ANSWER_S:g} s; start one, name its run.folder with --run, or "
             "leave --live away"
         )
@@ -107,7 +114,7 @@ def edit_live(gallery: Path, run: str, edit: Callable[[], str]) -> tuple[str, in
 
     Raises
     ------
-    ProcessError
+    SessionError
         No session is there or it searches another gallery (nothing is written then), or not all of its workers
         followed in time.
     """
@@ -123,11 +130,11 @@ def _check_served(session: Session, gallery: Path) -> None:
     while True:
         reply = session.edited(gallery, read_log(gallery).name)
         if not reply.workers:
-            raise ProcessError("the session has no worker yet; wait until it answers, or leave --live away")
+            raise SessionError("the session has no worker yet; wait until it answers, or leave --live away")
         if reply.count:
             return
         if time.monotonic() > until:
-            raise ProcessError(
+            raise SessionError(
                 f"the session searches another gallery than '{gallery}'; nothing was written; edit the one that it was "
                 "started with"
             )
@@ -142,5 +149,5 @@ def _followed(session: Session, gallery: Path) -> int:
         if reply.count == reply.workers > 0:
             return reply.count
         if time.monotonic() > until:
-            raise ProcessError(f"the edit is written, but after {FOLLOW_S:g} s {reply.message}; see the workers' logs")
+            raise SessionError(f"the edit is written, but after {FOLLOW_S:g} s {reply.message}; see the workers' logs")
         time.sleep(AGAIN_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -12,23 +13,27 @@ from types import FrameType
 
 import zmq
 
-from config.errors import ProcessError, WireError
+from config.errors import ChildFailed, WireError
+from config.private import private_folder
 from config.settings import Settings
 from eegseek.children import Child, may_start, verdict
+from eegseek.ending import Account
+from eegseek.keeper import Keeper
+from wire import logs
 from wire.clock import now
-from wire.endpoints import endpoints
+from wire.endpoints import endpoints_of
+from wire.lifeline import Lifeline
 from wire.packets import Command, Status
-from wire.sockets import make, receive, send
+from wire.sockets import connect, make, receive, send
 
 Say = Callable[[str], None]
 POLL_MS = 100
+_log = logging.getLogger(__name__)
 
 
 def session_folder(settings: Settings) -> Path:
     """Folder of a session, private to this user."""
-    folder = Path(settings.session.folder) / settings.session.name
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    return private_folder(Path(settings.session.folder) / settings.session.name)
 
 
 def table(settings: Settings, file: Path, *, headless: bool, extra: Sequence[Child] = ()) -> list[Child]:
@@ -59,18 +64,39 @@ class Supervisor:
         self.settings = settings
         self.headless = headless
         self.extra = extra
-        self.say = say or (lambda words: sys.stderr.write(f"eegseek: {words}\n") and None)
+        self._say = say or (lambda words: sys.stderr.write(f"eegseek: {words}\n") and None)
         self.children: list[Child] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.failed = ""
         self._stop = False
+        self._lifeline = Lifeline()
         self._logs = Path()
+        self._account: Account | None = None
+        self._keeper: Keeper | None = None
 
     def run(self) -> int:
         """Run until acquisition finishes, a child fails for good, or Ctrl-C; 0 where all ended well."""
         folder = session_folder(self.settings)
         self._logs = folder / "logs"
         self._logs.mkdir(mode=0o700, exist_ok=True)
+        with logs.session("eegseek", self._log_file):
+            return self._run(folder)
+
+    def say(self, words: str) -> None:
+        """Tell the people here, and the log."""
+        _log.warning("%s", words)
+        self._say(words)
+
+    @property
+    def _log_file(self) -> Path:
+        return self._logs / logs.FILE
+
+    def _run(self, folder: Path) -> int:
+        _log.info("session '%s' in '%s' begins", self.settings.session.name, folder)
+        account = self._account = Account(self.settings, folder)
+        wanted = self.settings.session.journal and self.settings.session.bids
+        keeper = self._keeper = Keeper(folder, self._logs / "recording.log", self.say, enabled=wanted)
+        keeper.open()
         file = folder / "settings.json"
         file.write_text(self.settings.model_dump_json(indent=1))
         self.children = table(self.settings, file, headless=self.headless, extra=self.extra)
@@ -78,23 +104,34 @@ class Supervisor:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         statuses, control = make(context, zmq.SUB), make(context, zmq.DEALER)
         try:
-            ends = endpoints(self.settings.run.folder)
-            statuses.connect(ends.results)
+            self._lifeline.open()
+            ends = endpoints_of(self.settings.run)
+            connect(statuses, ends.results, ends.keys)
             statuses.subscribe(b"status")
-            control.connect(ends.control)
+            connect(control, ends.control, ends.keys)
             self._start_due()
             self._watch(statuses, control)
             self._stop_all()
+            self._listen(statuses)
+            self._stop = False  # asked again, the recording is left for later
+            keeper.finish(lambda: self._stop)
         finally:
+            keeper.close()
             for process in self.processes.values():
                 if process.poll() is None:
                     process.kill()
                     process.wait()
+            self._lifeline.close()
             statuses.close()
             control.close()
             context.term()
             for number, handler in old.items():
                 signal.signal(number, handler)
+        lines, wrong = account.told()
+        for line in lines:
+            self.say(line)
+        self.failed = self.failed or wrong
+        _log.info("session '%s' ended%s", self.settings.session.name, f": {self.failed}" if self.failed else "")
         return 1 if self.failed else 0
 
     def _flag(self, number: int, frame: FrameType | None) -> None:
@@ -107,23 +144,33 @@ class Supervisor:
                 self._start(child)
 
     def _start(self, child: Child) -> None:
-        # a display draws on this terminal; the others write to their logs, so that they do not tear the picture
+        # a display draws on this terminal; what the others say goes into files, so that it does not tear the picture
         shown = child.role == "display" and not self.headless
-        with (self._logs / f"{child.name}.log").open("ab") as log:
+        with open(self._said(child.name), "ab", opener=_private) as log:
             self.processes[child.name] = subprocess.Popen(
                 child.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=None if shown else log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops in stages
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                pass_fds=self._lifeline.passed,  # by it children notice a supervisor that was killed
+                env={
+                    **os.environ,
+                    "OMP_NUM_THREADS": "1",
+                    logs.VARIABLE: str(self._log_file.absolute()),
+                    **self._lifeline.environment,
+                },
             )
+        _log.info("%s started, process %d", child.name, self.processes[child.name].pid)
         child.started_s, child.heard_s = now(), None
 
     def _watch(self, statuses: zmq.Socket[bytes], control: zmq.Socket[bytes]) -> None:
         while not self._stop and not self.failed:
             statuses.poll(POLL_MS)
             self._listen(statuses)
+            logs.rotate(self._log_file, self.settings.run.log_mb << 20, self.settings.run.log_files)
+            if self._keeper is not None:
+                self._keeper.tick()
             while control.poll(0):  # replies to our own notices need no reading
                 control.recv_multipart()
             self._start_due()
@@ -135,6 +182,8 @@ class Supervisor:
                     return
                 elif action in ("restart", "kill_and_restart"):
                     self._restart(child, why, control)
+                elif action == "leave":
+                    self._leave_out(child, why)
 
     def _listen(self, statuses: zmq.Socket[bytes]) -> None:
         by_pid = {process.pid: name for name, process in self.processes.items()}
@@ -149,6 +198,8 @@ class Supervisor:
                 break
             if isinstance(message[1], Status):
                 heard[message[1].pid] = now()
+                if self._account is not None:
+                    self._account.hear(message[1])
                 heard.update({peer.pid: now() - peer.age_s for peer in message[1].peers})
         for child in self.children:
             for pid, when in heard.items():
@@ -175,11 +226,24 @@ class Supervisor:
         self.say(f"{why}; started again ({child.restarts} of {self.settings.run.restarts})")
         self._start(child)
 
+    def _leave_out(self, child: Child, why: str) -> None:
+        """Go on without a child: what is recorded and decoded does not depend on it."""
+        process = self.processes[child.name]
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        child.left = True
+        self.say(f"{why}; the session goes on without it: start one with `python -m display --config …/settings.json`")
+
     def _fail(self, child: Child, why: str) -> None:
-        log = self._logs / f"{child.name}.log"
-        lines = log.read_text(errors="replace").strip().splitlines()
+        said = self._said(child.name)
+        lines = said.read_text(errors="replace").strip().splitlines()
         self.failed = lines[-1] if lines else why
-        self.say(f"{why}: {self.failed} (log: {log})" if lines else f"{why} (log: {log} is empty)")
+        self.say(f"{why}: {self.failed} (see {said} and {self._log_file})" if lines else f"{why} (it said nothing)")
+
+    def _said(self, name: str) -> Path:
+        """What a child wrote on its standard error, and libraries and crashes with it."""
+        return self._logs / f"{name}.err"
 
     def _stop_all(self) -> None:
         """Acquisition first, so that it can drain; then displays, which end with its last Status; then the rest."""
@@ -211,7 +275,7 @@ class Supervisor:
                 self.say(self.failed)
             if process.returncode > 0 and not self.failed:
                 self.failed = f"{name} exited with {process.returncode}"
-                self.say(f"{self.failed} (log: {self._logs / f'{name}.log'})")
+                self.say(f"{self.failed} (see {self._said(name)})")
 
 
 def supervise(
@@ -221,9 +285,13 @@ def supervise(
 
     Raises
     ------
-    ProcessError
+    ChildFailed
         A child failed for good; the sentence is the child's own where it gave one.
     """
     supervisor = Supervisor(settings, headless=headless, extra=extra, say=say)
     if supervisor.run():
-        raise ProcessError(supervisor.failed)
+        raise ChildFailed(supervisor.failed)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

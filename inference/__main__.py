@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 
@@ -19,21 +18,25 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     # read by OpenBLAS and OpenMP when they are first imported, so before anything else of ours
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    logging.basicConfig(level=logging.WARNING, format=f"inference {arguments.name}: %(message)s")
 
+    from config.private import keep_private
+    from wire import lifeline, logs, tuning
+
+    keep_private()
+    logs.begin(arguments.name)
     from config.errors import EegseekError
     from config.load import load_settings
     from inference.process import StopFlag, run
-    from wire import tuning
 
     tuning.keep_memory()
     stop = StopFlag()
     stop.install()
+    lifeline.watch(lifeline.OTHERS_S)
     try:
         settings = load_settings(arguments.config, arguments.preset, arguments.overrides)
         run(settings, arguments.name, arguments.spare, stop)
     except EegseekError as error:
-        sys.stderr.write(f"inference: {error}\n")
+        logs.refused("inference", error)
         return 1
     return 0
 

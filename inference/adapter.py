@@ -134,7 +134,7 @@ def load_adapter(folder: Path, spec: EncoderSpec) -> Adapter:
 
     adapter = _adapter_of(spec, folder)
     made = Adapter(max(1, len(adapter.variants)), adapter.dim, parameters_of(adapter.parameters))
-    load_weights(made, bundles.read_arrays(folder / bundles.ADAPTER_WEIGHTS), f"the adapter of '{folder}'")
+    load_weights(made, bundles.read_arrays(folder / bundles.ADAPTER_WEIGHTS, finite=True), f"the adapter of '{folder}'")
     return made.eval()
 
 

@@ -60,7 +60,7 @@ def load_encoder(folder: Path | str, device: str = "auto") -> LoadedEncoder:
     """
     folder = Path(folder)
     spec = bundles.read_encoder_spec(folder)
-    arrays = bundles.read_arrays(folder / bundles.ENCODER_WEIGHTS)
+    arrays = bundles.read_arrays(folder / bundles.ENCODER_WEIGHTS, finite=True)
     try:
         encoder, device = _restore(spec, arrays, device)
     except BundleError as error:

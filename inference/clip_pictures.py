@@ -16,6 +16,7 @@ from config.errors import BundleError
 from inference.clip import Clip
 from inference.clip_features import EMBEDDINGS, Wanted, features
 from inference.clip_parts import Arrays, Parts, files_key
+from inference.inputs import opened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,15 +116,8 @@ def _batches(clip: Clip, groups: Sequence[Sequence[Path]], readers: ThreadPoolEx
 
 
 def _decode(clip: Clip, path: Path) -> Tensor:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            return clip.transform(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BundleError(
-            f"picture '{path}' cannot be decoded ({error}); replace it and go on with the build"
-        ) from error
+    with opened(path) as picture:
+        return clip.transform(picture.convert("RGB"))
 
 
 def _whole(arrays: Arrays | None, count: int, wanted: Wanted) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from config import bundles
 from config.bundles import EncoderSpec, FeatureSet, GallerySpec, Item
-from config.errors import BundleError
+from config.errors import BundleError, SpaceMismatch
 from config.index_spec import IndexSpec, read_index_spec
 from config.items_table import ids_of, read_items_table
 from inference.bundle import replacing
@@ -240,7 +240,7 @@ def check_fit(encoder: EncoderSpec, gallery: GallerySpec) -> None:
 
     Raises
     ------
-    BundleError
+    SpaceMismatch
         Their embedding spaces or dimensions differ.
     """
     if (encoder.space, encoder.dim) != (gallery.space, gallery.dim):
@@ -251,7 +251,7 @@ def check_fit(encoder: EncoderSpec, gallery: GallerySpec) -> None:
             else "build the gallery in the encoder's space with `eegseek gallery build`, or train the encoder against "
             "this gallery"
         )
-        raise BundleError(
+        raise SpaceMismatch(
             f"the encoder gives vectors of space '{encoder.space}' ({encoder.dim}-d) but the gallery holds space "
             f"'{gallery.space}' ({gallery.dim}-d); {mend}"
         )

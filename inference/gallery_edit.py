@@ -143,8 +143,8 @@ def _those_there(folder: Path, edits: Sequence[Edit]) -> set[str]:
     try:
         with pq.ParquetFile(path) as file:
             column = file.read(columns=["id"])["id"]
-    except (OSError, ValueError, KeyError) as error:
-        raise BundleError(f"'{path}' is not a table of gallery items: {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise BundleError(f"'{path}' is not a table of gallery items: {error!s:.200}") from error
     found = column.filter(pc.is_in(column, value_set=pa.array(sorted(named), pa.string())))
     return set(found.to_pylist())
 

@@ -130,7 +130,7 @@ def load(folder: Path | str, device: str = "auto") -> LoadedImageVae:
     spec = parse(ImageVaeSpec, read_json(path, "description of an image VAE"), path, "image VAE")
     if not weights.is_file() or file_sha256(weights) != spec.weights_sha256:
         raise BundleError(f"'{weights}' is missing, truncated or changed; copy the whole folder, or train it again")
-    arrays = read_arrays(weights)
+    arrays = read_arrays(weights, finite=True)
     from inference.encoders.network import load_weights, pick_device
     from inference.image_vae_net import ImageVAE
 
@@ -173,14 +173,10 @@ def read_picture(path: Path | str) -> NDArray[np.uint8]:
     """
     from PIL import Image, ImageOps
 
-    from inference.inputs import check_picture
+    from inference.inputs import opened
 
-    check_picture(Path(path))
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.fit(picture.convert("RGB"), (64, 64), Image.Resampling.BICUBIC), np.uint8)
-    except (OSError, ValueError) as error:
-        raise BundleError(f"picture '{path}' cannot be read: {error}; leave it out") from error
+    with opened(path) as picture:
+        return np.asarray(ImageOps.fit(picture.convert("RGB"), (64, 64), Image.Resampling.BICUBIC), np.uint8)
 
 
 def as_tensor(pixels: NDArray[np.uint8]) -> Any:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from config.bounded import TooLargeError, read_bounded
 from config.bundles import Item
 from config.errors import BundleError
+from config.stored_array import NPY_ERRORS, check_npy_header
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Told = Callable[[str, int, int], None]
 """Told (what is being done, how much is done, of how much)."""
@@ -20,6 +28,11 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 MAX_PICTURE_BYTES, MAX_PIXELS = 64 << 20, 50_000_000
 MAX_TABLE_BYTES = 256 << 20
+_PICTURE_ERRORS = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, EOFError,
+    MemoryError, struct.error, zlib.error,
+)  # fmt: skip
+"""What Pillow raises for damaged pictures."""
 COLUMNS = ("id", "label", "modality", "picture")
 
 
@@ -37,9 +50,11 @@ def read_npy(path: Path) -> NDArray[Any]:
     """
     try:
         # mapped: the header's promise is checked against the file before memory is taken
+        check_npy_header(path)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BundleError(f"'{path}' is not a plain .npy of numbers: {str(error).splitlines()[0]}") from error
+    except NPY_ERRORS as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise BundleError(f"'{path}' is not a plain .npy of numbers: {why}") from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise BundleError(f"'{path}' holds several arrays; give a .npy with one of shape (n, dim)")
@@ -98,9 +113,9 @@ def read_text(path: Path) -> str:
         It is missing, too large, or not UTF-8.
     """
     try:
-        if path.stat().st_size > MAX_TABLE_BYTES:
-            raise BundleError(f"'{path}' is larger than {MAX_TABLE_BYTES >> 20} MB, which is too large for a table")
-        return path.read_text("utf-8-sig")
+        return read_bounded(path, MAX_TABLE_BYTES).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except TooLargeError as error:
+        raise BundleError(f"'{path}' is {error}, which is too large for a table") from error
     except OSError as error:
         raise BundleError(f"'{path}' cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -123,6 +138,40 @@ def find_pictures(folder: Path) -> list[Path]:
     return found
 
 
+@contextmanager
+def opened(path: Path | str, how: str = "") -> Iterator[Image]:
+    """A picture, for use within ``with``: of a format that galleries take, and of a size that can be decoded.
+
+    Both are known from its header, before anything is decoded; what goes wrong within ``with`` is the picture's fault.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    how
+        What cannot be done with a bad one, beyond "cannot be read".
+
+    Raises
+    ------
+    BundleError
+        It is no picture of ours, damaged, or too large.
+    """
+    from PIL import Image
+
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_PICTURE_BYTES:
+            raise BundleError(f"picture '{path}' is larger than {MAX_PICTURE_BYTES >> 20} MB; make it smaller")
+        with Image.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                raise BundleError(f"picture '{path}' is {width} x {height}, more than {MAX_PIXELS:,} pixels; shrink it")
+            yield picture
+    except (*_PICTURE_ERRORS, Image.DecompressionBombError) as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise BundleError(f"picture '{path}' cannot be read{how and f' {how}'}: {why}; replace it") from error
+
+
 def check_picture(path: Path) -> None:
     """Refuse what is no picture or too large, from its header and before it is decoded.
 
@@ -131,18 +180,8 @@ def check_picture(path: Path) -> None:
     BundleError
         It is not a whole picture, or too large.
     """
-    from PIL import Image
-
-    try:
-        if path.stat().st_size > MAX_PICTURE_BYTES:
-            raise BundleError(f"picture '{path}' is larger than {MAX_PICTURE_BYTES >> 20} MB; make it smaller")
-        with Image.open(path, formats=FORMATS) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise BundleError(f"picture '{path}' is {width} x {height}, more than {MAX_PIXELS:,} pixels; shrink it")
-            picture.verify()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BundleError(f"picture '{path}' cannot be read: {error}") from error
+    with opened(path) as picture:
+        picture.verify()
 
 
 def check_pictures(paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> None:
@@ -175,11 +214,6 @@ def check_pictures(paths: Sequence[Path], progress: Callable[[int, int], None] |
 
 
 def _check_whole(path: Path) -> None:
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=FORMATS) as picture:
-            picture.draft("L", (1, 1))
-            picture.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BundleError(f"picture '{path}' cannot be read to its end: {error}") from error
+    with opened(path, "to its end") as picture:
+        picture.draft("L", (1, 1))
+        picture.load()

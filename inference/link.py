@@ -9,6 +9,7 @@ import zmq
 from config.errors import WireError
 from wire import sockets
 from wire.packets import Heartbeat, Packet, Ready, State
+from wire.states import RECOVERED_S
 
 Socket = zmq.Socket[bytes]
 
@@ -35,11 +36,13 @@ class Link:
         self.beat_s = beat_s
         self.dead_s = dead_s
         self.state: State = "waiting"
+        self.message = ""
         self.counters: Counter[str] = Counter(malformed=0)
         self._outbox: deque[Packet] = deque()
         self._ready: Ready | None = None
         self._announced = False
         self._heard_s: float | None = None
+        self._back_s = float("-inf")
         self._next_beat_s = float("-inf")
 
     def announce(self, ready: Ready) -> None:
@@ -79,7 +82,10 @@ class Link:
     def tend(self, now: float) -> None:
         """Send what waits, and a heartbeat when it is time."""
         if self._heard_s is not None and now - self._heard_s > self.dead_s:
-            self._heard_s, self.state = None, "lost"
+            self._heard_s = None
+            self.turn("lost", "acquisition is silent")
+        if self.state == "recovered" and now - self._back_s >= RECOVERED_S:
+            self.turn("connected")
         if self._ready is not None and not self._announced:
             self._announced = sockets.send(self.socket, self._ready)
         # nothing before READY: the dispatcher would not know whose it is
@@ -87,6 +93,10 @@ class Link:
             self._outbox.popleft()
         if now >= self._next_beat_s:
             self.beat(now)
+
+    def turn(self, state: State, message: str = "") -> None:
+        """Come into another state, which the next heartbeat tells."""
+        self.state, self.message = state, message
 
     def beat(self, now: float) -> None:
         """A heartbeat, at once."""
@@ -96,6 +106,7 @@ class Link:
             name=self.name,
             pid=self.pid,
             state=self.state,
+            message=self.message,
             time_s=now,
             counters=dict(self.counters),
         )
@@ -108,8 +119,10 @@ class Link:
     def _hear(self, now: float) -> None:
         if self._heard_s is None:
             # back after a silence: whoever it is may not know us
-            if self.state == "lost":
+            if self.state == "waiting":
+                self.turn("connected")
+            elif self.state == "lost":
                 self.greet()
-            if self.state in ("waiting", "lost"):
-                self.state = "connected"
+                self._back_s = now
+                self.turn("recovered", "acquisition is heard again")
         self._heard_s = now

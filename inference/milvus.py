@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from config.errors import BundleError
+from config.errors import BundleError, SearchFailed
 from inference.encoders.base import Vectors
 from inference.index import Rows, ranked
 from inference.milvus_client import (
@@ -23,7 +23,6 @@ from inference.milvus_client import (
     CHANGE_S,
     CONNECT_S,
     Place,
-    SearchFailed,
     check_belongs,
     close,
     connected,

@@ -28,10 +28,6 @@ BELONGS = "eegseek.gallery"
 TALKATIVE = ("pymilvus", "milvus_lite", "grpc._server")
 
 
-class SearchFailed(BundleError, RuntimeError):
-    """Milvus did not answer a search; a worker reports the window as failed, and lives on."""
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a gallery's vectors are to be, or are.

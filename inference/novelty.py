@@ -149,7 +149,7 @@ def load(folder: Path | str, spec: EncoderSpec) -> Novelty | None:
     """
     if spec.novelty is None:
         return None
-    arrays = bundles.read_arrays(Path(folder) / bundles.NOVELTY_ARRAYS)
+    arrays = bundles.read_arrays(Path(folder) / bundles.NOVELTY_ARRAYS, finite=True)
     _check(arrays, spec, spec.novelty, folder)
     held = Arrays(**{name: np.ascontiguousarray(arrays[name], np.float32) for name in (f.name for f in fields(Arrays))})
     return Novelty(spec.novelty, held)

@@ -27,9 +27,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from config.errors import BundleError
+from inference.inputs import opened
 
 SIDE = 64
 COSINES = 6
@@ -159,8 +160,5 @@ def _pixels(picture: Picture) -> NDArray[np.uint8]:
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
             raise BundleError(f"a picture is {picture.shape} {picture.dtype}; expected (height, width, 3) uint8")
         return picture
-    try:
-        with Image.open(picture) as image:
-            return np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise BundleError(f"'{picture}' is not a picture that can be read ({error}); leave it out") from error
+    with opened(picture) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)

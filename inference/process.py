@@ -21,14 +21,19 @@ from inference.loading import load_decoder, replacement, versions
 from inference.worker import BEGUN, Decoder, Taken
 from wire import sockets, tuning
 from wire.clock import now
+from wire.curve import Handshake
 from wire.due import WarmUps
-from wire.endpoints import endpoints
+from wire.endpoints import endpoints_of
 from wire.packets import Draft, Due, Failure, Heartbeat, Hello, Load, Packet, Ready, Stop, Window
 
 log = logging.getLogger("inference")
 TIDY_S, BUSY_TIDY_S = 1.0, 10.0
 MARGIN_S = -0.0005
 """A warm-up ends so long before the samples arrive; they take more than a millisecond to become a window here."""
+LOOK_MS = 100
+"""Over TCP: how often a worker that is not let in yet looks whether it is to stop."""
+MOST_WORDS = 400
+"""Characters of a reason in a heartbeat."""
 FAREWELL_S = 1.0
 """How long a leaving worker tries to hand over its last results."""
 
@@ -65,15 +70,18 @@ def run(settings: Settings, name: str, spare: bool, stop: StopFlag) -> None:
     Raises
     ------
     EegseekError
-        The bundles cannot be used, or the endpoint is not allowed.
+        The bundles cannot be used, or the endpoint is not allowed or does not let us in.
     """
-    endpoint = endpoints(settings.run.folder).work
+    ends = endpoints_of(settings.run)
     decoder = load_decoder(settings.inference, name)
     tuning.settle(settings.run, live=settings.dispatch.policy == "drop_oldest")
     with zmq.Context() as context, sockets.make(context, zmq.DEALER) as socket, ThreadPoolExecutor(1) as loader:
         # queue for living connections only: no pile of old heartbeats for a dispatcher that comes back
         socket.setsockopt(zmq.IMMEDIATE, 1)
-        socket.connect(endpoint)
+        with Handshake(socket, ends.work, ends.keys) as handshake:
+            sockets.connect(socket, ends.work, ends.keys)
+            while handshake.pending and not stop.set:
+                handshake.check(LOOK_MS)
         link = Link(socket, name, os.getpid(), settings.dispatch.heartbeat_s, settings.dispatch.dead_s)
         Worker(settings.inference, spare, stop, link, decoder, loader).work()
         socket.setsockopt(zmq.LINGER, int(FAREWELL_S * 1000))
@@ -227,13 +235,13 @@ class Worker:
         except EegseekError as error:
             log.warning("kept the old bundles: %s", error)
             self.link.counters["loads_refused"] += 1
-            self.link.state = "degraded"
+            self.link.turn("degraded", f"kept the old bundles: {error}"[:MOST_WORDS])
             self.link.beat(now())
             return
         if self.decoder is before:
             return
         self.settings = settings
-        self.link.state = "connected"
+        self.link.turn("connected")
         if self.decoder.encoder is not before.encoder:
             self.link.counters["loads"] += 1
             self._enter_service()
@@ -273,5 +281,5 @@ class Worker:
         while not self.link.idle and now() < until:
             self.link.socket.poll(10, zmq.POLLOUT)
             self.link.tend(now())
-        self.link.state = "stopped"
+        self.link.turn("stopped")
         self.link.beat(now())

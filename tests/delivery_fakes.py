@@ -28,7 +28,7 @@ from wire.packets import (
     Status,
     Window,
 )
-from wire.sockets import make, receive, send
+from wire.sockets import connect, make, receive, send
 
 CHANNELS = ("O1", "Oz", "O2")
 RATE_HZ = 250.0
@@ -98,7 +98,7 @@ class FakeWorker:
         self.heard: list[Packet] = []
         self._context = zmq.Context()
         self.socket = make(self._context, zmq.DEALER)
-        self.socket.connect(ends.work)
+        connect(self.socket, ends.work, ends.keys)
 
     def ready(self, credit: int = 2) -> None:
         packet = Ready(
@@ -146,9 +146,9 @@ class FakeDisplay:
         self.malformed = 0
         self._context = zmq.Context()
         self.results, self.control = make(self._context, zmq.SUB), make(self._context, zmq.DEALER)
-        self.results.connect(ends.results)
+        connect(self.results, ends.results, ends.keys)
         self.results.subscribe(b"")
-        self.control.connect(ends.control)
+        connect(self.control, ends.control, ends.keys)
 
     def pump(self) -> None:
         for socket, into in ((self.results, self.seen), (self.control, self.told)):

@@ -257,6 +257,8 @@ class Heartbeat(Packet, frozen=True, kw_only=True):
     name: str
     pid: Count
     state: State = "connected"
+    message: str = ""
+    """Why, where there is more to say than the state."""
     time_s: float
     counters: dict[str, Count] = {}
 
@@ -284,19 +286,22 @@ class Load(Packet, frozen=True, kw_only=True):
 
 
 class PeerState(Part, frozen=True, kw_only=True):
-    """What the dispatcher knows of a worker or a display."""
+    """What acquisition knows of its source, a worker or a display."""
 
-    role: Literal["inference", "display"]
+    role: Literal["source", "inference", "display"]
     name: str
     pid: Count
+    """0 for the source, which is no process."""
     state: State
+    message: str = ""
+    """Why, where there is more to say than the state."""
     age_s: float
     """Seconds since it was last heard."""
     counters: dict[str, Count] = {}
 
 
 class Status(Packet, frozen=True, kw_only=True):
-    """A process's state and counters, once a second and at each change."""
+    """A process's state and counters, four times a second and at each change, of its own state or of a peer's."""
 
     role: Literal["acquisition", "inference", "display"]
     name: str
@@ -328,7 +333,7 @@ class Quality(Packet, frozen=True, kw_only=True):
     """Of the filtered signal."""
     line_ratio: tuple[float, ...]
     """Share of the raw power that lies within 1 Hz of the line frequency."""
-    states: tuple[Literal["good", "noisy", "flat", "railed", "invalid"], ...]
+    states: tuple[Literal["good", "noisy", "flat", "railed", "swapped", "invalid"], ...]
 
     def __post_init__(self) -> None:
         if not len(self.channels) == len(self.rms_uv) == len(self.line_ratio) == len(self.states):

@@ -8,7 +8,9 @@ from pathlib import Path
 import zmq
 
 from config.errors import EndpointError, WireError
+from wire import curve
 from wire.codec import Frame, decode, encode
+from wire.keys import Keys
 from wire.packets import Packet
 
 HIGH_WATER = 1000
@@ -29,14 +31,22 @@ def make(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes
     return socket
 
 
-def bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
-    """Bind, refusing to take an ``ipc`` path that a living process holds.
+def bind(socket: zmq.Socket[bytes], endpoint: str, keys: Keys | None = None) -> None:
+    """Bind, refusing to take an ``ipc`` path that a living process holds, and TCP without keys.
+
+    Parameters
+    ----------
+    socket
+        Not bound yet; one over TCP lets somebody in only where its context has an open `wire.curve.Door`.
+    endpoint, keys
+        As `wire.endpoints` gave them.
 
     Raises
     ------
     EndpointError
-        The endpoint is in use.
+        The endpoint is in use, or its keys are missing.
     """
+    curve.serve(socket, endpoint, keys)
     if endpoint.startswith("ipc://") and _held(endpoint):
         raise EndpointError(
             f"'{endpoint}' is in use by another run; stop it, or choose another run folder with --set run.folder=DIR"
@@ -47,6 +57,21 @@ def bind(socket: zmq.Socket[bytes], endpoint: str) -> None:
         raise EndpointError(
             f"cannot bind '{endpoint}': {error.strerror}; choose another with --set run.folder=…"
         ) from error
+
+
+def connect(socket: zmq.Socket[bytes], endpoint: str, keys: Keys | None = None) -> None:
+    """Connect, with keys over TCP; acquisition may come later.
+
+    Raises
+    ------
+    EndpointError
+        The keys are missing, or the address cannot be used.
+    """
+    curve.approach(socket, endpoint, keys)
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        raise EndpointError(f"cannot connect to '{endpoint}': {error.strerror}; check run.folder") from error
 
 
 def _held(endpoint: str) -> bool:

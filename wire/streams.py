@@ -50,7 +50,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream(b"result", p.Result, "inference", "results", None, "drop_newest"),
     Stream(b"rejected", p.Rejected, "acquisition", "results", None, "drop_newest"),
     Stream(b"quality", p.Quality, "acquisition", "results", 1.0, "drop_newest"),
-    Stream(b"status", p.Status, "acquisition", "results", 1.0, "drop_newest"),
+    Stream(b"status", p.Status, "acquisition", "results", 4.0, "drop_newest"),
     Stream(b"command", p.Command, "display", "control", None, "block"),
     Stream(b"reply", p.Reply, "acquisition", "control", None, "block"),
 )

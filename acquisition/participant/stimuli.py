@@ -109,7 +109,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[np.float32]], tuple[str, ...]]:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             labels = json.loads((file.metadata() or {}).get(LABELS, "[]"))
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise SourceError(f"'{path}' is not a whole file of responses (.safetensors): {error}") from error
     if not isinstance(labels, list) or not all(isinstance(label, str) and label for label in labels):
         raise SourceError(f"'{path}' has labels that are not a JSON list of texts")

@@ -23,6 +23,7 @@ from acquisition.participant.person import Person, make_person
 from config.chain import ChainSettings, WindowSettings
 from config.errors import SourceError
 from config.settings import ParticipantSource
+from config.stored_array import NPY_ERRORS, check_npy_header
 
 Array = NDArray[np.float64]
 RANK = 16
@@ -146,9 +147,15 @@ def read_features(path: Path) -> Array:
         It is missing, or holds something else.
     """
     try:
-        features = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise SourceError(f"'{path}' cannot be read ({error}); expected features (n, dim) in .npy") from error
+        # mapped: the header's promise is held against the file before memory is taken
+        check_npy_header(path)
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except NPY_ERRORS as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise SourceError(f"'{path}' cannot be read ({why}); expected features (n, dim) in .npy") from error
+    if not isinstance(features, np.ndarray):
+        features.close()
+        raise SourceError(f"'{path}' holds several arrays; expected features (n, dim) in .npy")
     if features.ndim == 3 and features.shape[1] == 1:
         features = features[:, 0]
     if features.ndim != 2 or features.dtype.kind != "f" or len(features) < 2 or not np.isfinite(features).all():

@@ -14,7 +14,7 @@ import numpy as np
 
 from acquisition.recordings.breaks import losses
 from acquisition.recordings.recording import ArraySignal, Recording, pick_channels
-from acquisition.recordings.text_table import edge_markers, read_columns, row_markers
+from acquisition.recordings.text_table import edge_markers, first_line, read_columns, row_markers
 from config.errors import RecordingError
 from config.settings import RecordingSource
 
@@ -38,8 +38,7 @@ def read(file: Path, settings: RecordingSource) -> Recording:
     RecordingError
         The board is not given, unknown, or has another number of rows; or the file is damaged.
     """
-    with file.open("rb") as stream:
-        count = len(stream.readline().strip().split(b"\t"))
+    count = len(first_line(file).strip().split(b"\t"))
     about = _describe_board(file, settings.board, count)
     rows, names = about["eeg_channels"], _names(about)
     channels = pick_channels(file, names, (), settings.channels)

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from acquisition.recordings.recording import Break
 
+MOST_S = 1e12
+"""No clock shows more seconds: what does is damage."""
+MOST_COUNTED = 1 << 31
 SUSTAINED = 2.5
 """Samples that the stamps must stay late to be a loss: real Muse files jitter by up to 1.3 (medians over a second)."""
 RESET_BACK_S, RESET_AHEAD_S = 1.0, 3600.0
@@ -111,8 +114,10 @@ def losses(
     rate_hz
         Nominal rate.
     """
-    stamped, resets = find_breaks(stamps, rate_hz) if stamps is not None and np.isfinite(stamps).all() else ((), ())
-    counted = counter_breaks(index.astype(np.int64), stamped) if np.isfinite(index).all() else None
+    timed = stamps is not None and bool((np.abs(stamps) < MOST_S).all())
+    stamped, resets = find_breaks(stamps, rate_hz) if stamps is not None and timed else ((), ())
+    counts = bool(((index >= 0) & (index < MOST_COUNTED)).all())
+    counted = counter_breaks(index.astype(np.int64), stamped) if counts else None
     if counted is not None:
         return counted, resets, describe(counted, rate_hz)
     note = "the sample counter does not rise by one a row: losses are judged by the time stamps alone"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
 from acquisition.recordings.recording import Marker, Recording, pick_channels
+from config.bounded import TooLargeError, read_bounded
 from config.chain import Frozen
 from config.errors import RecordingError
 from config.safe_pickle import read_npy_object
@@ -23,6 +24,7 @@ from config.stored_array import StoredArray
 
 RECORDING_JSON, EEG_NPY = "recording.json", "eeg.npy"
 _HASH_BLOCK = 1 << 22
+MAX_SPEC_BYTES = 64 << 20
 
 
 class OriginalFile(Frozen):
@@ -89,7 +91,9 @@ def read_spec(folder: Path) -> RecordingSpec:
     """
     path = folder / RECORDING_JSON
     try:
-        return RecordingSpec.model_validate_json(path.read_bytes())
+        return RecordingSpec.model_validate_json(read_bounded(path, MAX_SPEC_BYTES))
+    except TooLargeError as error:
+        raise RecordingError(f"'{path}' is {error}, which no description of a recording is") from error
     except OSError as error:
         raise RecordingError(f"'{path}' cannot be read: {error.strerror}; convert the recording again") from error
     except ValidationError as error:
@@ -118,6 +122,8 @@ def read(folder: Path, settings: RecordingSource) -> Recording:
         )
     if len(spec.rows) != len(spec.labels):
         raise RecordingError(f"'{folder}' has {len(spec.labels)} labels for {len(spec.rows)} markers; convert it again")
+    if spec.rows and not (min(spec.rows) >= 0 and max(spec.rows) < spec.n_rows):
+        raise RecordingError(f"'{folder}' has a marker outside its {spec.n_rows} samples; convert it again")
     channels = pick_channels(folder, spec.channels, (), settings.channels)
     picks = np.array([spec.channels.index(name) for name in channels], np.int64)
     return Recording(

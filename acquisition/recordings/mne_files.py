@@ -11,6 +11,8 @@ import configparser
 import re
 import struct
 import warnings
+import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 
 from acquisition.recordings import alljoined_edf, things1_events
 from acquisition.recordings.breaks import describe
+from acquisition.recordings.mat_check import check_mat
 from acquisition.recordings.recording import Break, Marker, Recording, pick_channels
 from acquisition.recordings.text_table import edge_markers
 from config.errors import RecordingError
@@ -39,7 +42,8 @@ SIMULATED = b"eegseek-simulated"
 """Stands in the header of files that our generators wrote."""
 _LIBRARY_ERRORS = (
     ImportError, OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, AssertionError,
-    ArithmeticError, EOFError, MemoryError, struct.error, configparser.Error,
+    ArithmeticError, EOFError, MemoryError, SyntaxError, struct.error, zlib.error, zipfile.BadZipFile,
+    configparser.Error,
 )  # fmt: skip
 
 
@@ -75,7 +79,7 @@ class MneSignal:
             end = min(begin + self._rows, self._raw.n_times)
             try:
                 volts = self._raw.get_data(self._picks, begin, end, verbose="ERROR")
-            except _LIBRARY_ERRORS as error:
+            except Exception as error:  # as in _open
                 raise RecordingError(_unreadable(Path(self._raw.filenames[0] or ""), error)) from error
             self._held = (block, (volts * 1e6).astype(np.float32))
         return self._held[1]
@@ -94,9 +98,18 @@ def read(file: Path, settings: RecordingSource) -> Recording:
     RecordingError
         MNE cannot read it, it is cut off, or it has no EEG.
     """
+    try:
+        return _read(file, settings)
+    except _LIBRARY_ERRORS as error:
+        raise RecordingError(_unreadable(file, error)) from error
+
+
+def _read(file: Path, settings: RecordingSource) -> Recording:
     beside = file.with_suffix(".vhdr")
     if file.suffix.lower() in _BESIDE_VHDR and beside.exists():
         raise RecordingError(f"'{file}' is a part of a BrainVision recording; give its header '{beside}'")
+    if file.suffix.lower() in (".set", ".mat"):
+        check_mat(file)
     raw, notes = _open(file)
     _check_whole(file, raw)
     rate_hz = float(raw.info["sfreq"])
@@ -147,7 +160,8 @@ def _open(file: Path) -> tuple[Any, list[str]]:
         warnings.simplefilter("always")
         try:
             raw = mne.io.read_raw(file, preload=False, verbose="WARNING")
-        except _LIBRARY_ERRORS as error:
+        # of damaged files MNE and what it calls raise whatever comes, bare Exception too
+        except Exception as error:
             raise RecordingError(_unreadable(file, error)) from error
     notes = [str(w.message).splitlines()[0] for w in caught if issubclass(w.category, RuntimeWarning)]
     if any(_CUT_OFF.search(note) for note in notes):
@@ -158,7 +172,7 @@ def _open(file: Path) -> tuple[Any, list[str]]:
 
 
 def _unreadable(file: Path, error: BaseException) -> str:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300].rstrip(".")
     return f"'{file}' cannot be read, it is damaged, cut off or of another format ({reason}); copy or export it again"
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from acquisition.recordings.breaks import describe, find_breaks
+from acquisition.recordings.breaks import MOST_S, describe, find_breaks
 from acquisition.recordings.recording import ArraySignal, Recording, pick_channels
-from acquisition.recordings.text_table import edge_markers, read_columns, row_markers
+from acquisition.recordings.text_table import edge_markers, first_line, read_columns, row_markers
 from config.errors import RecordingError
 from config.settings import RecordingSource
 
@@ -44,8 +44,7 @@ def read(file: Path, settings: RecordingSource) -> Recording:
     RecordingError
         The file is empty or damaged, has no EEG, or was not recorded at 256 Hz.
     """
-    with file.open("rb") as stream:
-        names = _names(stream.readline())
+    names = _names(first_line(file))
     markers = _marker_columns(file, names, settings.stim_channel)
     signals = [name for name in names if name != settings.stim_channel and not _NOT_EEG.fullmatch(name)]
     aux = [name for name in signals if _AUX.fullmatch(name)]
@@ -82,13 +81,14 @@ def _marker_columns(file: Path, names: list[str], stim: str) -> list[int]:
 
 
 def _check_rate(file: Path, stamps: NDArray[np.float64]) -> None:
-    bad = np.count_nonzero(~np.isfinite(stamps))
+    bad = np.count_nonzero(~(np.abs(stamps) < MOST_S))
     if bad:
         raise RecordingError(f"'{file}' has {bad} rows without a time stamp; mend the file or remove those rows")
     block = round(RATE_HZ)
     if len(stamps) < 2 * block:
         return
-    rate = block / float(np.median(stamps[block:] - stamps[:-block]))
+    took = float(np.median(stamps[block:] - stamps[:-block]))
+    rate = block / took if took else 0.0
     if not 0.95 < rate / RATE_HZ < 1.05:
         raise RecordingError(
             f"'{file}' was sampled at about {rate:.1f} Hz by its time stamps, expected {RATE_HZ:g} Hz of muse-lsl EEG; "

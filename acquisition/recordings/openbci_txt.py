@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 
 from acquisition.recordings.breaks import losses
 from acquisition.recordings.recording import ArraySignal, Recording, pick_channels
-from acquisition.recordings.text_table import edge_markers, read_columns, row_markers
+from acquisition.recordings.text_table import MAX_LINE_BYTES, edge_markers, read_columns, row_markers
 from config.errors import RecordingError
 from config.settings import RecordingSource
 
-_RATE = re.compile(r"Sample Rate\s*=\s*([\d.]+)", re.IGNORECASE)
-_COUNT = re.compile(r"Number of channels\s*=\s*(\d+)", re.IGNORECASE)
+_RATE = re.compile(r"Sample Rate\s*=\s*(\d{1,6}(?:\.\d{0,9})?)(?![\d.])", re.IGNORECASE)
+_COUNT = re.compile(r"Number of channels\s*=\s*(\d{1,4})(?!\d)", re.IGNORECASE)
 _MAX_HEADER_LINES = 100
 _MILLISECONDS = 1e11  # larger stamps are milliseconds since 1970, as version 5 of the GUI writes them
 
@@ -95,7 +96,7 @@ def _lines(file: Path) -> tuple[list[str], str]:
     """Lines before the first row, and the first row (empty where there is none)."""
     before: list[str] = []
     with file.open(encoding="utf-8-sig", errors="replace") as stream:
-        for line in islice(stream, _MAX_HEADER_LINES):
+        for line in islice(iter(partial(stream.readline, MAX_LINE_BYTES), ""), _MAX_HEADER_LINES):
             if not line.startswith("%") and not line.lower().startswith("sample index"):
                 return before, line.strip()
             before.append(line.strip())

@@ -15,6 +15,7 @@ from config.errors import RecordingError
 from config.settings import RecordingSource
 
 _HEAD_BYTES = 4096
+MOST_HZ, MOST_ROWS = 1e6, 1e15
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,18 @@ def read_recording(settings: RecordingSource) -> Recording:
         recording = _reader(file)(file, settings)
     except OSError as error:
         raise RecordingError(f"'{file}' cannot be read: {error.strerror or error}; check the path") from error
+    _check_numbers(recording)
     return replace(recording, notes=(*recording.notes, *signal_notes(recording)))
+
+
+def _check_numbers(recording: Recording) -> None:
+    """Whether rate, markers and losses are numbers that time can be counted with."""
+    rows = [marker.row for marker in recording.events] + [gap.missing for gap in recording.breaks]
+    if not (0 < recording.rate_hz < MOST_HZ and all(abs(row) < MOST_ROWS for row in rows)):
+        raise RecordingError(
+            f"'{recording.file}' is damaged: its sampling rate ({recording.rate_hz:g} Hz) or the place of a marker or "
+            "a loss is no number that can be; copy it again"
+        )
 
 
 def _reader(file: Path) -> Callable[[Path, RecordingSource], Recording]:

@@ -153,6 +153,9 @@ def pick_channels(file: Path, eeg: Sequence[str], others: Sequence[str], wanted:
             f"'{file}' has no channel {', '.join(map(repr, missing))}; source.channels can be of: "
             + ", ".join((*eeg, *others))
         )
+    if not wanted and len(set(eeg)) < len(eeg):
+        twice = next(name for k, name in enumerate(eeg) if name in eeg[:k])
+        raise RecordingError(f"'{file}' has two channels '{twice}', which cannot be told apart; rename one")
     if len(set(wanted)) < len(wanted):
         raise RecordingError(f"source.channels names a channel twice ({', '.join(wanted)}); name each once")
     return tuple(wanted) or tuple(eeg)

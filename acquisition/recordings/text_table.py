@@ -13,6 +13,9 @@ from acquisition.recordings.recording import Marker
 from acquisition.sources.labels import numeric_label
 from config.errors import RecordingError
 
+MAX_LINE_BYTES = 1 << 16
+"""Of a header; no table of samples has a longer one."""
+MAX_REASON = 300
 _ROW = re.compile(r"Row #(\d+): ")
 
 
@@ -45,18 +48,34 @@ def read_columns(file: Path, delimiter: str, skip: int, count: int, wanted: Sequ
     from pyarrow import csv
 
     names = [str(k) for k in range(count)]
-    chosen = [names[k] for k in wanted]
+    chosen = list(dict.fromkeys(names[k] for k in wanted))
     reading = csv.ReadOptions(use_threads=False, skip_rows=skip, column_names=names)
     converting = csv.ConvertOptions(column_types=dict.fromkeys(chosen, pa.float64()), include_columns=chosen)
     try:
         table = csv.read_csv(file, reading, csv.ParseOptions(delimiter=delimiter), converting)
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise RecordingError(_sentence(file, str(error).splitlines()[0])) from error
+    except (pa.ArrowException, ValueError, KeyError, MemoryError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RecordingError(_sentence(file, reason[:MAX_REASON])) from error
     if not table.num_rows:
         raise RecordingError(
             f"'{file}' is empty: it has a header but no sample; record it again or choose another file"
         )
-    return np.stack([table.column(name).to_numpy() for name in chosen])
+    return np.stack([table.column(names[k]).to_numpy() for k in wanted])
+
+
+def first_line(file: Path) -> bytes:
+    """The first line of a file, its end included.
+
+    Raises
+    ------
+    RecordingError
+        It is longer than any header.
+    """
+    with file.open("rb") as stream:
+        line = stream.readline(MAX_LINE_BYTES)
+    if len(line) == MAX_LINE_BYTES:
+        raise RecordingError(f"'{file}' begins with a line of {MAX_LINE_BYTES} bytes or more; no table of samples does")
+    return line
 
 
 def _sentence(file: Path, reason: str) -> str:

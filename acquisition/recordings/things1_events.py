@@ -41,7 +41,7 @@ def validation_labels(path: Path) -> frozenset[str]:
             return frozenset(
                 PureWindowsPath(row["stim"]).stem for row in rows if (row.get("isteststim") or "0") not in _NO
             )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         raise RecordingError(f"'{path}' is damaged ({error}); copy it again") from error
 
 
@@ -75,13 +75,13 @@ def read_events(path: Path, n_rows: int) -> tuple[tuple[Marker, ...], tuple[str,
                     targets += 1
                     continue
                 markers.append(Marker(float(row["onset"]), PureWindowsPath(row["stim"]).stem))
-    except (OSError, ValueError, AttributeError, KeyError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, csv.Error) as error:
         raise RecordingError(
             f"'{path}' is damaged after {len(markers) + targets} events ({error}); copy it again"
         ) from error
     markers.sort(key=lambda marker: marker.row)
-    if markers and (markers[0].row < 0 or markers[-1].row >= n_rows):
-        odd = markers[0] if markers[0].row < 0 else markers[-1]
+    odd = next((marker for marker in markers if not 0 <= marker.row < n_rows), None)
+    if odd is not None:
         raise RecordingError(
             f"'{path}' has an event at sample {odd.row:g}, but its recording has {n_rows} samples; they do not "
             "belong together, or the recording is cut off"

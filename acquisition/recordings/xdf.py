@@ -6,6 +6,8 @@ Stamps are corrected by the file's clock offsets and not dejittered: that is the
 from __future__ import annotations
 
 import logging
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,10 @@ from acquisition.sources.layout import choose as choose_layout
 from config.errors import RecordingError, SourceError
 from config.settings import RecordingSource
 
-_LIBRARY_ERRORS = (ValueError, LookupError, TypeError, RuntimeError, ArithmeticError, EOFError, MemoryError, OSError)
+_LIBRARY_ERRORS = (
+    ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, SyntaxError, EOFError,
+    MemoryError, OSError, struct.error, zlib.error,
+)  # fmt: skip
 
 
 def recognise(head: bytes) -> bool:
@@ -43,6 +48,13 @@ def read(file: Path, settings: RecordingSource) -> Recording:
         No such stream, or several.
     """
     check_whole(file)
+    try:
+        return _read(file, settings)
+    except _LIBRARY_ERRORS as error:
+        raise RecordingError(_damaged(file, error)) from error
+
+
+def _read(file: Path, settings: RecordingSource) -> Recording:
     streams = _load(file)
     eeg = choose(file, streams, settings.stream, EEG)
     if eeg is None or not eeg.count:
@@ -77,11 +89,13 @@ def _load(file: Path) -> list[Stream]:
         with open_xdf(file) as stream:
             loaded, _ = pyxdf.load_xdf(stream, dejitter_timestamps=False, handle_clock_resets=True)
         return [Stream.of(found) for found in loaded]
-    except _LIBRARY_ERRORS as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise RecordingError(f"'{file}' is damaged ({reason}); copy it again") from error
     finally:
         log.setLevel(level)
+
+
+def _damaged(file: Path, error: BaseException) -> str:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    return f"'{file}' is damaged ({reason}); copy it again"
 
 
 def _check_stamps(file: Path, eeg: Stream) -> None:

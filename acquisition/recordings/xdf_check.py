@@ -6,6 +6,7 @@ pyxdf logs what it cannot read and goes on; we refuse it. It also allocates what
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -15,14 +16,19 @@ from xml.etree import ElementTree
 from config.errors import RecordingError
 
 _SIZES = {"double64": 8, "float32": 4, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "string": 1}
-_MAX_CHUNK = 1 << 30
+_MAX_CHUNK, _MAX_HEADER = 1 << 30, 16 << 20
+_MOST_PACKED = 100
+"""Times that a packed file may grow: EEG becomes 1.5 times as large, zeros a thousand times."""
 _STREAM_HEADER, _SAMPLES = 2, 3
 
 
 def open_xdf(file: Path) -> BinaryIO:
     """The file, unpacked where it is gzipped."""
-    packed = file.name.lower().endswith((".xdfz", ".xdf.gz"))
-    return cast(BinaryIO, gzip.open(file)) if packed else file.open("rb")
+    return cast(BinaryIO, gzip.open(file)) if _is_packed(file) else file.open("rb")
+
+
+def _is_packed(file: Path) -> bool:
+    return file.name.lower().endswith((".xdfz", ".xdf.gz"))
 
 
 def check_whole(file: Path) -> None:
@@ -35,10 +41,13 @@ def check_whole(file: Path) -> None:
     """
     smallest: dict[int, int] = {}
     try:
+        most = file.stat().st_size * _MOST_PACKED + _MAX_HEADER if _is_packed(file) else math.inf
         with open_xdf(file) as stream:
             stream.read(4)
             while (length := _varint(stream)) is not None:
                 at = stream.tell()
+                if at + length > most:
+                    raise ValueError(f"it would unpack to more than {most:.0f} bytes")
                 _check_chunk(stream, length, smallest)
                 stream.seek(at + length - 1)
                 if length and not stream.read(1):
@@ -59,6 +68,8 @@ def _check_chunk(stream: BinaryIO, length: int, smallest: dict[int, int]) -> Non
         raise ValueError(f"a chunk of type {tag} claims {length} bytes")
     (number,) = struct.unpack("<I", _exactly(stream, 4))
     if tag == _STREAM_HEADER:
+        if length > _MAX_HEADER:
+            raise ValueError(f"the header of a stream claims {length} bytes")
         smallest[number] = _sample_bytes(_exactly(stream, length - 6))
         return
     samples = _varint(stream)

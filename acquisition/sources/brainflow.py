@@ -7,13 +7,14 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.sources.board import PLAYBACK, STREAMING, SYNTHETIC, Board, BoardRows
-from acquisition.sources.counter import MODULO, SampleCounter
+from acquisition.sources.counter import MODULO, Repeats, SampleCounter
 from acquisition.sources.labels import number_label
 from acquisition.sources.lsl_markers import MarkerStream
 from acquisition.sources.lsl_resolve import Query, find
@@ -57,6 +58,16 @@ class Session(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """Samples of a board that are new: (rows, times), (channels, times), (times,), and what brings stamps to us."""
+
+    data: NDArray[np.float64]
+    samples: NDArray[np.float32]
+    counter: NDArray[np.int64] | None
+    offset: float
+
+
 class BoardReader:
     """Read a BrainFlow board (implements `acquisition.types.Source`).
 
@@ -92,7 +103,9 @@ class BoardReader:
         settings = self._settings
         self._rows = self._board.rows()
         modulo = MODULO.get(self._rows.name)
-        self._counter = None if modulo is None else SampleCounter(modulo)
+        self._counter = None if modulo is None else SampleCounter(modulo, self._rows.rate_hz)
+        self._repeats, self._repeated, self._row = Repeats(), 0, 0
+        self._remark = ""
         self._watchdog = Watchdog(settings.stalled_s, settings.lost_s, settings.give_up_s)
         self._wall = WallDifference()
         self._last_stamp: float | None = None
@@ -124,16 +137,17 @@ class BoardReader:
         if not self._open:
             raise StreamLost("the BrainFlow reader is not open; call open() first")
         started = now()
-        data = self._take(started + timeout_s)
+        taken = self._sift(self._take(started + timeout_s))
         arrived = now()
-        state = self._watchdog.update(started, arrived, data.shape[1] > 0)
+        # a board that says the same again and again says nothing
+        state = self._watchdog.update(started, arrived, taken.data.shape[1] > 0)
         final = False
         if state == "lost":
             # a file that is played once simply ends
             final = self._settings.board == PLAYBACK and not self._settings.loop
             if not final:
                 self._recover(arrived)
-        return self._chunk(data, arrived, state, final)
+        return self._chunk(taken, arrived, state, final)
 
     def close(self) -> None:
         """Release the board."""
@@ -187,7 +201,7 @@ class BoardReader:
         if self._helper is None:
             self._helper = ThreadPoolExecutor(1, thread_name_prefix="brainflow")
         if self._restart is None and arrived - self._tried_at >= RETRY_S:
-            _log.warning("board '%s' is silent: connecting again", self._settings.board)
+            self._remark = f"board '{self._settings.board}' is silent: connecting again"
             self._restart = self._helper.submit(self._start_again)
         elif self._restart is not None and self._restart.done():
             failed = self._restart.exception()
@@ -203,21 +217,42 @@ class BoardReader:
         self._board.stop()
         self._board.start()
 
-    def _chunk(self, data: NDArray[np.float64], arrived: float, state: str, final: bool) -> Chunk:
-        rows = self._rows
-        raw = data[rows.stamp].copy()
-        offset = self._wall.offset(raw, now(), time.time(), now())
-        stamps = raw + offset
+    def _sift(self, data: NDArray[np.float64]) -> _Taken:
+        """Samples with their stamps and running counter, without those that the board sent before."""
+        rows, board = self._rows, self._settings.board
+        offset = self._wall.offset(data[rows.stamp], now(), time.time(), now())
+        counter = self._count(data[rows.counter], data[rows.stamp] + offset)
+        samples = np.array(data[list(rows.eeg)], dtype=np.float32, order="C")
+        if counter is None:
+            return _Taken(data, samples, None, offset)
+        fresh = self._repeats.fresh(counter, samples)
+        if fresh is not None:
+            data, counter, samples = data[:, fresh], counter[fresh], np.ascontiguousarray(samples[:, fresh])
+            self._repeated += int((~fresh).sum())
+            self._remark = f"board '{board}' repeated samples: {self._repeated} were left out so far"
+        if self._repeats.broken:
+            self._counter = counter = None
+            self._remark = f"the counter of '{board}' cannot be believed: losses show in the stamps from here on"
+        return _Taken(data, samples, counter, offset)
+
+    def _chunk(self, taken: _Taken, arrived: float, state: str, final: bool) -> Chunk:
+        raw = taken.data[self._rows.stamp].copy()
+        stamps = raw + taken.offset
+        events = tuple(self._events(taken.data[self._rows.marker], stamps, arrived))
+        self._row += stamps.size
+        said = [self._remark, "" if self._markers is None else self._markers.take_remark()]
+        self._remark = ""
         return Chunk(
-            samples=np.array(data[list(rows.eeg)], dtype=np.float32, order="C"),
+            samples=taken.samples,
             stamps=stamps,
             arrived=arrived,
             raw_stamps=raw,
-            counter=self._count(data[rows.counter], stamps),
-            events=tuple(self._events(data[rows.marker], stamps, arrived)),
-            offset_s=offset,
+            counter=taken.counter,
+            events=events,
+            offset_s=taken.offset,
             state=state,
             final=final,
+            remark="; ".join(remark for remark in said if remark),
         )
 
     def _count(self, raw: NDArray[np.float64], stamps: NDArray[np.float64]) -> NDArray[np.int64] | None:
@@ -229,12 +264,13 @@ class BoardReader:
                 self._counter.restart(round((stamps[0] - self._last_stamp) * self._rows.rate_hz) - 1)
             self._restarted = False
             self._last_stamp = float(stamps[-1])
-        return self._counter.unwrap(raw)
+        return self._counter.unwrap(raw, stamps)
 
     def _events(self, row: NDArray[np.float64], stamps: NDArray[np.float64], arrived: float) -> list[Event]:
         if self._markers is not None:
             return self._markers.read(arrived)
-        return [Event(float(stamps[k]), number_label(row[k])) for k in np.flatnonzero(row)]
+        # they stand on a sample, whatever its stamp
+        return [Event(float(stamps[k]), number_label(row[k]), float(self._row + k)) for k in np.flatnonzero(row)]
 
     def _describe(self) -> StreamInfo:
         return StreamInfo(

@@ -63,6 +63,7 @@ class LslReader:
         self._watchdog = Watchdog(settings.stalled_s, settings.lost_s, settings.give_up_s)
         self._last_raw = self._asked_at = -np.inf
         self._over = False
+        self._row = 0
         clocks = ForeignClocks(socket.gethostname(), time.time)
         eeg, *markers = find(_queries(settings), settings.wait_s)
         self._eeg = EegStream(eeg, settings, clocks)
@@ -131,9 +132,11 @@ class LslReader:
         events = self._read_markers(arrived, bool(raw.size))
         if eeg.layout.stim is not None:
             found = eeg.edges.find(rows[:, eeg.layout.stim])
-            events += [Event(float(stamps[row]), number_label(value)) for row, value in found]
+            # they stand on a sample, whatever its stamp
+            events += [Event(float(stamps[k]), number_label(value), float(self._row + k)) for k, value in found]
         if raw.size:
             self._last_raw = float(raw[-1])
+            self._row += raw.size
         return Chunk(
             samples=eeg.layout.eeg(rows),
             stamps=stamps,
@@ -143,7 +146,12 @@ class LslReader:
             offset_s=offset,
             state=state,
             final=self._is_over(eeg, arrived),
+            remark="; ".join(self._remarks(eeg)),
         )
+
+    def _remarks(self, eeg: EegStream) -> list[str]:
+        said = [eeg.take_remark(), "" if self._markers is None else self._markers.take_remark()]
+        return [remark for remark in said if remark]
 
     def _read_markers(self, arrived: float, flowing: bool) -> list[Event]:
         if self._markers is None or (flowing and arrived - self._asked_at < _MARKERS_S):

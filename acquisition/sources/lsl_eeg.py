@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from typing import Any
 
@@ -51,6 +52,8 @@ class EegStream:
         self._inlet: Inlet | None = None
         self._finder: Finder | None = None
         self._correction_s: float | None = None
+        self._remark = ""
+        self._told = False
 
     def open(self) -> dict[str, str]:
         """Connect, subscribe and begin to measure the clock; returns what an outlet of eegseek says of itself.
@@ -125,14 +128,23 @@ class EegStream:
         if self._finder is None:
             self._finder = Finder(self.identity)
         found = self._finder.found()
+        if len(found) > 1 and not self._told:
+            self._told = True
+            self._remark = f"{len(found)} streams are called like the lost one: none is taken until one is left"
         if len(found) != 1:
             return
         afresh = self._inlet is None or found[0].uid() != self.identity.uid
         if afresh or arrived - self._connected_at > RECONNECT_S:
             self._reconnect(found[0])
 
+    def take_remark(self) -> str:
+        """What is to be said, once."""
+        remark, self._remark = self._remark, ""
+        return remark
+
     def stop_looking(self) -> None:
         """Samples flow again."""
+        self._told = False
         if self._finder is not None:
             self._finder.close()
             self._finder = None
@@ -169,8 +181,9 @@ class EegStream:
         old, new = self.identity, Identity.of(info)
         if (new.count, new.rate_hz, new.format) != (old.count, old.rate_hz, old.format):
             raise SourceError(f"stream {old} came back as {new}; start the run again to read it so")
-        # the clock belongs to the host: its last correction serves until the new one is measured
-        inlet = Inlet(info, self._correction_s if new.host == old.host else None).connect()
+        # on this host the last correction serves until the new one is measured; another may have been started anew
+        here = new.host == old.host == socket.gethostname()
+        inlet = Inlet(info, self._correction_s if here else None).connect()
         try:
             layout = self._lay_out(inlet, inlet.describe(1.0))
             inlet.start(1.0)

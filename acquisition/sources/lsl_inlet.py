@@ -15,11 +15,15 @@ from pylsl.util import TimeoutError as LslTimeout
 
 from acquisition.sources.lsl_resolve import Identity
 from config.errors import StreamLost
+from wire import clock
 
 BUFFER_S = 60
 """What liblsl keeps for a reader that is held up, seconds."""
-CORRECTION_EVERY_S = 3.0
+CORRECTION_EVERY_S = 1.0
+"""An amplifier's clock may be 200 ppm off: what is three seconds old is wrong by half a sample at 1 kHz."""
 _FORGET_S = 2.0
+SEEN_S = 0.7
+"""A stream that was found is looked at for so long before it is taken: another may answer later."""
 
 
 class Inlet:
@@ -158,13 +162,19 @@ class Finder:
     def __init__(self, lost: Identity) -> None:
         self._lost = lost
         self._resolver: Any = None
+        self._seen_s: float | None = None
 
     def found(self) -> list[Any]:
-        """The ``pylsl.StreamInfo`` of those visible that bear its name, type and source_id; the first call starts."""
+        """The ``pylsl.StreamInfo`` of those that bear its name, type and source_id; the first call starts."""
         if self._resolver is None:
             self._resolver = pylsl.ContinuousResolver(forget_after=_FORGET_S)
         keys = (self._lost.name, self._lost.type, self._lost.source_id)
-        return [i for i in self._resolver.results() if (i.name(), i.type(), i.source_id()) == keys]
+        hits = [i for i in self._resolver.results() if (i.name(), i.type(), i.source_id()) == keys]
+        if not hits:
+            self._seen_s = None
+        elif self._seen_s is None:
+            self._seen_s = clock.now()
+        return hits if self._seen_s is not None and clock.now() - self._seen_s >= SEEN_S else []
 
     def close(self) -> None:
         """Stop looking."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class MarkerStream:
         self._finder: Finder | None = None
         self._names: tuple[str | None, ...] = ()
         self._last: str = "0"
+        self._remark = ""
         self.end_raw: float | None = None
         """Raw stamp of the agreed end of a finite stream, once it came."""
         self._use(Inlet(info))
@@ -60,10 +62,16 @@ class MarkerStream:
         try:
             return self._pull(now)
         except StreamLost as error:
-            _log.warning("%s; it is looked for, EEG goes on", error)
+            _log.debug("%s", error)
+            self._remark = f"marker stream '{self.inlet.identity.name}' went away: it is looked for, EEG goes on"
             self.inlet.close()
             self._finder = Finder(self.inlet.identity)
             return []
+
+    def take_remark(self) -> str:
+        """What is to be said of it, once."""
+        remark, self._remark = self._remark, ""
+        return remark
 
     @property
     def note(self) -> str:
@@ -85,13 +93,13 @@ class MarkerStream:
         found = self._finder.found() if self._finder is not None else []
         if len(found) != 1:
             return
-        same_host = found[0].hostname() == self.inlet.identity.host
-        # the clock belongs to the host: its last correction serves until the new one is measured
-        self._use(Inlet(found[0], self.inlet.last_correction_s if same_host else None).connect())
+        # on this host the last correction serves until the new one is measured; another may have been started anew
+        here = found[0].hostname() == self.inlet.identity.host == socket.gethostname()
+        self._use(Inlet(found[0], self.inlet.last_correction_s if here else None).connect())
         if self._finder is not None:
             self._finder.close()
         self._finder = None
-        _log.warning("marker stream '%s' is back", self.inlet.identity.name)
+        self._remark = f"marker stream '{self.inlet.identity.name}' is back"
 
     def _pull(self, now: float) -> list[Event]:
         correction = self.inlet.correction(now)

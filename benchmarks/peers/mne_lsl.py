@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.plain import plain
-from config.errors import EegseekError, ProcessError
+from config.errors import EegseekError, ProcessError, told
 from inference.bundle import load_encoder
 from inference.gallery import Gallery
 from inference.loaded import LoadedEncoder
@@ -198,7 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
             run(reader, decode, gallery, out, stop)
         reader.close()
     except EegseekError as error:
-        sys.stderr.write(f"mne-lsl peer: {error}\n")
+        sys.stderr.write(f"mne-lsl peer: {told(error)}\n")
         return 1
     return 0
 

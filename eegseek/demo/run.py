@@ -15,7 +15,7 @@ from rich.console import Console
 from acquisition import journal
 from acquisition.journal_format import PacketRecord
 from config.bundles import EncoderSpec
-from config.errors import EegseekError
+from config.errors import ProcessError
 from config.load import load_settings
 from config.settings import Settings
 from eegseek.children import Child
@@ -122,7 +122,7 @@ def _last_answers(session_folder: Path) -> dict[str, str]:
         if isinstance(record, PacketRecord) and isinstance(packet := record.packet, Result):
             best[packet.stimulus] = packet.answers[-1].hits[0].id
     if not best:
-        raise EegseekError("the live part gave no answer at all; see the logs of the session with --folder DIR")
+        raise ProcessError("the live part gave no answer at all; see the logs of the session with --folder DIR")
     return best
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from config.errors import BundleError
+
 Array = NDArray[np.float64]
 
 
@@ -65,7 +67,13 @@ def upper(matrices: Array) -> Array:
 
 
 def _of_eigenvalues(matrices: Array, function: Callable[[Array], Array]) -> Array:
-    values, vectors = np.linalg.eigh(matrices)
+    try:
+        values, vectors = np.linalg.eigh(matrices)
+    except np.linalg.LinAlgError as error:
+        raise BundleError(
+            f"a covariance matrix of the encoder has no eigenvalues ({error}): its weights or the window are beyond "
+            "all bounds; train it again"
+        ) from error
     # rounding can make the smallest eigenvalue of a nearly singular matrix negative
     values = np.maximum(values, np.finfo(np.float64).eps * np.maximum(values[..., -1:], np.finfo(np.float64).tiny))
     return np.asarray((vectors * function(values)[..., None, :]) @ vectors.swapaxes(-1, -2))

@@ -250,7 +250,7 @@ def test_an_encoder_with_another_reference_than_the_stream_has(acquisition: Acqu
 
 
 def test_an_endpoint_in_use_is_refused_and_the_other_run_lives_on(acquisition: Acquisition, tmp_path: Path) -> None:
-    acquisition.start()
+    acquisition.start("dispatch.drain_s=60")  # it waits for a worker while the other is refused
     acquisition.up()
     first = acquisition.process
     acquisition.start("session.name=other")

@@ -12,10 +12,11 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from display_fakes import FakeAcquisition, answer, quality, result, status
 
-from display.lsl import NAME
+from display.lsl import NAME, STATES
 
 ROOT = Path(__file__).parents[2]
 
@@ -210,6 +211,36 @@ def test_results_go_out_over_lsl(run: Run) -> None:
     finally:
         inlet.close_stream()
     finish(run.acquisition, sequence)
+    run.ended(process)
+
+
+def test_states_go_out_over_lsl_on_a_stream_of_their_own(run: Run) -> None:
+    import pylsl
+
+    session = f"s{uuid.uuid4().hex[:8]}"
+    process = run.display("--headless", "--lsl", "--set", f"session.name={session}")
+    run.joined()
+    found = pylsl.resolve_byprop("source_id", f"eegseek-results-{session}-states", timeout=30)
+    assert [info.name() for info in found] == [STATES]
+    inlet = pylsl.StreamInlet(found[0])
+    inlet.open_stream(timeout=30)
+    try:
+        told: list[dict[str, str]] = []
+        for k in range(40):  # an inlet that has just opened may miss the first samples
+            state = ("paused", "connected")[k % 2]
+            run.acquisition.publish(msgspec.structs.replace(status(), state=state, message="on request"))
+            sample, stamp = inlet.pull_sample(timeout=0.5)
+            if sample:
+                told.append(json.loads(sample[0]))
+                assert stamp == pytest.approx(told[-1]["time_s"], abs=1e-6)
+            if any((row["name"], row["state"]) == ("acquisition", "paused") for row in told):
+                break
+        assert {"role": "acquisition", "name": "acquisition", "state": "paused", "message": "on request"}.items() <= (
+            told[-1].items()
+        )
+    finally:
+        inlet.close_stream()
+    finish(run.acquisition, 0)
     run.ended(process)
 
 

@@ -62,17 +62,17 @@ def test_processors_are_awake_from_the_warning_to_the_answer(
     file.touch()
     monkeypatch.setattr(tuning, "QOS", str(file))
     worker, display = local.worker("w"), local.display()
-    assert local.broker.awake.open()
-    assert not local.broker.awake.held
+    assert local.broker.readiness.awake.open()
+    assert not local.broker.readiness.awake.held
     local.put(due=(Due(sequence=0, due_s=now() + 0.05),))
-    until(lambda: local.broker.awake.held, worker)
+    until(lambda: local.broker.readiness.awake.held, worker)
     local.put(0)
     until(lambda: bool(worker.windows), worker)
     # displays are told once the window is on its way
     until(lambda: any(isinstance(packet, Due) for packet in display.seen), worker, display)
-    until(lambda: now() > local.broker._awake_until + 0.2, worker)
-    assert local.broker.awake.held  # not answered yet
+    until(lambda: now() > local.broker.readiness._awake_until + 0.2, worker)
+    assert local.broker.readiness.awake.held  # not answered yet
     worker.answer(worker.windows[0])
-    until(lambda: not local.broker.awake.held, worker, display)
+    until(lambda: not local.broker.readiness.awake.held, worker, display)
     written = [number for (number,) in struct.iter_unpack("i", file.read_bytes())]
     assert written == [tuning.ANY_LATENCY_US, 0, tuning.ANY_LATENCY_US]

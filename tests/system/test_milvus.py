@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from config.bundles import Item
-from config.errors import BundleError
+from config.errors import BundleError, SearchFailed
 from config.gallery_log import read_log
 from eegseek import cli_gallery_milvus
 from inference import gallery_edit, milvus, milvus_client
@@ -26,7 +26,7 @@ from inference.gallery_version import version
 from inference.index import ExactIndex
 from inference.indexes.measure import Truth
 from inference.milvus import connect, fill
-from inference.milvus_client import Place, SearchFailed
+from inference.milvus_client import Place
 
 pytest.importorskip("milvus_lite", reason="needs the extra 'milvus'")
 DIM, N = 32, 600

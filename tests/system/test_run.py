@@ -115,7 +115,7 @@ def sums_hold(windows: dict[str, int]) -> bool:
 
 
 def log(place: Path, name: str) -> str:
-    file = place / "sessions" / "here" / "logs" / f"{name}.log"
+    file = place / "sessions" / "here" / "logs" / f"{name}.err"
     return file.read_text() if file.exists() else ""
 
 
@@ -228,7 +228,11 @@ def truncated_bundle(place: Path) -> None:
 BAD: tuple[tuple[str, list[str], Any, str], ...] = (
     (
         "no such stream",
-        ["run", *["--set", "source.kind=lsl", "--set", "source.name=nobody", "--set", "source.wait_s=1"]],
+        [
+            "run",
+            *["--set", "source.kind=lsl", "--set", "source.name=nobody", "--set", "source.marker_name=nobody"],
+            *["--set", "source.wait_s=1"],
+        ],
         None,
         "no EEG stream",
     ),

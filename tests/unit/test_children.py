@@ -30,6 +30,10 @@ def child(role: str = "inference", heard_s: float | None = 100.0, restarts: int 
         (child(), 134, 100.0, "restart"),
         (child("source", None), None, 1e6, "go_on"),
         (child("source"), -9, 100.0, "give_up"),
+        (child("display"), -9, 100.0, "restart"),
+        (child("display"), 1, 100.0, "give_up"),
+        (child("display", restarts=2), -9, 100.0, "leave"),
+        (child("display", restarts=2), None, 105.5, "leave"),
     ],
 )
 def test_verdict(who: Child, returncode: int | None, now_s: float, action: str) -> None:

@@ -83,7 +83,7 @@ def test_what_no_command_foresaw_is_one_sentence(
         cli.main()
     said = capsys.readouterr().err
     assert stopped.value.code == 1
-    assert said == "eegseek: 'big.npy': No space left on device; check the path, the disk and its permissions\n"
+    assert said == "eegseek: 'big.npy': No space left on device; check the path, the disk and its permissions [E700]\n"
 
 
 def test_generating_over_a_file_is_refused(tmp_path: Path) -> None:

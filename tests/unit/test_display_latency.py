@@ -7,7 +7,7 @@ import pytest
 from display_fakes import STAGE_MS, result
 from msgspec.structs import replace
 
-from display.latency import STAGES, Latencies, durations, spread
+from display.latency import KEPT, STAGES, Durations, Latencies, durations, spread
 from wire.packets import Stamps
 
 
@@ -41,6 +41,19 @@ def test_recent_results_only_where_asked() -> None:
     assert counted.total().n == 10
     assert counted.total(last=1).p50 == pytest.approx(100.0)
     assert counted.stages() == {}
+
+
+def test_what_is_kept_of_hours_is_bounded_and_stands_for_all() -> None:
+    counted, n = Durations(), 5 * KEPT
+    for k in range(n):
+        counted.add(float(k))
+    counted.add(2.0 * n)
+    found = counted.spread()
+    assert (found.n, found.max) == (n + 1, 2.0 * n)
+    assert found.p50 == pytest.approx(n / 2, rel=0.01)
+    assert found.p99 == pytest.approx(0.99 * n, rel=0.01)
+    assert counted.spread(1).p50 == 2.0 * n
+    assert len(counted._kept) < KEPT
 
 
 def test_a_recording_played_ahead_of_the_clock_is_timed_from_its_arrival() -> None:

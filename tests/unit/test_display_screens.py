@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from display_fakes import TRUTH, answer, quality, result, status
+from msgspec.structs import replace
 from rich.console import Console, Group
 
 from config.errors import ProcessError
@@ -18,6 +19,7 @@ from display.state import State
 from display.terminal import Terminal, scores, screen
 from display.trace import Trace, row
 from display.truth import Truth
+from wire.packets import PeerState
 
 COUNTERS = {"due": 14, "sent": 12, "rejected": 2, "missed": 0, "pending": 0, "answered": 12, "expired": 0}
 
@@ -99,6 +101,29 @@ def test_before_anything_and_when_acquisition_goes() -> None:
     console = Console(width=80, height=24, file=io.StringIO())
     console.print(Group(*screen(state, scores(state), 130.0, 80, 24, 5)))
     assert "lost: not heard for 15.0 s" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_what_is_not_well_is_on_screen_with_its_reason(size: tuple[int, int]) -> None:
+    state = filled(simulated=True)
+    peers = [
+        PeerState(role=role, name=name, pid=k, state=one, message=why, age_s=0.1)
+        for k, (role, name, one, why) in enumerate(
+            (
+                ("source", "source", "connected", "reading 17 channels at 250 Hz"),
+                ("inference", "worker-1", "connected", ""),
+                ("inference", "worker-2", "lost", "silent for longer than 1 s"),
+                ("inference", "spare", "connected", ""),
+                ("display", "display", "connected", ""),
+            )
+        )
+    ]
+    reason = "windows expire unanswered (dispatch.age_s)"
+    state.fold(replace(state.status, state="degraded", message=reason, peers=tuple(peers)), 115.0)
+    lines = drawn(state, *size)
+    assert f" degraded: {reason}" in lines[1]
+    assert any("worker-2: lost: silent for longer" in line for line in lines)
+    assert any("lost 0  doubled 0" in line for line in lines)
 
 
 def test_a_small_screen_keeps_the_counters() -> None:

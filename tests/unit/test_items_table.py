@@ -64,6 +64,7 @@ def rewrite(folder: Path, **columns: Any) -> GallerySpec:
         ({"attributes": ["[1]"] * N}, "no text"),
         ({"attributes": [json.dumps({"a": 1})] * N}, "no text"),
         ({"attributes": ["{"] * N}, "is not a table"),
+        ({"label": [b"\xdc\x00"] * N}, "is not a table"),
         ({"picture": ["../secret.png"] * N}, "leaves the gallery"),
         ({"picture": ["/etc/passwd"] * N}, "leaves the gallery"),
         ({"picture": ["a/../../x.png"] * N}, "leaves the gallery"),
@@ -93,7 +94,7 @@ def test_another_number_of_rows_or_another_file(folder: Path) -> None:
     spec = read_gallery_spec(folder)
     with pytest.raises(BundleError, match=r"holds 50 items, gallery\.json says 51"):
         read_items_table(folder, spec.model_copy(update={"n_items": N + 1}))
-    pq.write_table(pa.table({"id": ["a"]}), folder / GALLERY_ITEMS)
+    pq.write_table(pa.table({"id": ["a"] * N}), folder / GALLERY_ITEMS)
     with pytest.raises(BundleError, match="is not a table"):
         read_items_table(folder, spec)
     (folder / GALLERY_ITEMS).write_bytes(b"none")

@@ -92,12 +92,17 @@ def test_a_dispatcher_back_from_silence_hears_ready_again(line: Line) -> None:
     line.link.tend(1.2)
     assert line.link.state == "lost"
     line.say(BEAT, 9.0)
-    assert line.link.state == "connected"
+    assert line.link.state == "recovered"
     line.link.tend(9.0)
     assert READY in line.heard()
     line.say(BEAT, 9.5)
     line.link.tend(9.5)
     assert READY not in line.heard(), "once is enough"
+    line.say(BEAT, 12.1)
+    line.link.tend(12.1)
+    line.say(BEAT, 12.2)
+    line.link.tend(12.2)
+    assert line.link.state == "connected", "recovered is told for a while"
 
 
 @pytest.mark.parametrize(

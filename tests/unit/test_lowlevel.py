@@ -57,7 +57,7 @@ def test_files_are_read_as_linear_light(tmp_path: Path) -> None:
     assert row[0] == pytest.approx(0.5, abs=0.01)
     assert row.shape == (len(lowlevel.NAMES),)
     (tmp_path / "no.png").write_bytes(b"not a picture")
-    with pytest.raises(BundleError, match="whole image files"):
+    with pytest.raises(BundleError, match="cannot be read"):
         lowlevel.features([tmp_path / "no.png"])
 
 

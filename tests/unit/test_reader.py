@@ -23,7 +23,7 @@ from acquisition.reader import Job, Reader
 from acquisition.rebuild import Rebuilt, rebuild
 from acquisition.recorder import Recorder
 from acquisition.switches import Switches
-from acquisition.types import Chunk, Event, StreamInfo
+from acquisition.types import Chunk, Event, Gap, StreamInfo
 from config.errors import EegseekError, JournalError, SettingsError, StreamLost
 from config.settings import Settings
 from wire.packets import Rejected, Window
@@ -357,3 +357,23 @@ def test_without_a_use_for_them_no_drafts_are_made() -> None:
     batches, windows, _ = session.read()
     assert len(windows) == 6
     assert not any(batch.drafts for batch in batches)
+
+
+def test_a_segment_that_goes_on_from_another_begins_with_the_gap_between(tmp_path: Path) -> None:
+    file = tmp_path / "segment-0001.esj"
+    session = Session(Played(), file, segment=1)
+    former = Rebuilt(session.averages, last_s=97.5)
+    session.job = replace(session.job, former=lambda: former)
+    session.reader = Reader(session.job, session.recorder, session.handoff, session.switches)
+    assert session.run() is None
+    batches, windows, _ = session.read()
+    assert len(windows) == 6
+    assert any("after 2500 ms without samples" in b.message for b in batches)
+    assert batches[-1].cut.extra["gaps"] == 1
+    kept = list(journal.read(file))
+    gaps = [record for record in kept if isinstance(record, Gap)]
+    assert [gap.index for gap in gaps] == [0]
+    assert gaps[0].missing == pytest.approx(2.5 * RATE_HZ - 1)
+    assert gaps[0].stamp == 100.0
+    notes = [record.text for record in kept if isinstance(record, journal.Note)]
+    assert notes == ["the session goes on after 2500 ms without samples"]

@@ -18,6 +18,7 @@ from wire import packets as p
 from wire.clock import now
 from wire.codec import decode, encode
 from wire.endpoints import endpoints
+from wire.keys import Keys
 from wire.sockets import bind, make
 from wire.streams import BY_TOPIC, STREAMS, alive, rate_ok
 
@@ -292,11 +293,11 @@ def test_a_deep_header_gives_our_error() -> None:
 
 
 def test_alive_and_rates_follow_the_table() -> None:
-    assert alive(p.Status, 3.9)
-    assert not alive(p.Status, 4.1)
+    assert alive(p.Status, 0.9)
+    assert not alive(p.Status, 1.1)
     assert alive(p.Result, 1e6)
-    assert rate_ok(p.Status, 1.2)
-    assert not rate_ok(p.Status, 0.2)
+    assert rate_ok(p.Status, 4.4)
+    assert not rate_ok(p.Status, 1.0)
 
 
 def test_run_folder_is_private(tmp_path: Path) -> None:
@@ -313,7 +314,7 @@ def test_endpoints_stay_on_this_machine_and_fit(tmp_path: Path) -> None:
     assert endpoints("tcp://127.0.0.1:5000").control == "tcp://127.0.0.1:5002"
     for wrong in ("tcp://0.0.0.0:5000", "tcp://10.1.2.3:5000", "tcp://127.0.0.1:x", "tcp://127.0.0.1:70000"):
         with pytest.raises(EndpointError):
-            endpoints(wrong)
+            endpoints(wrong, Keys(tmp_path / "no keys"))
     with pytest.raises(EndpointError, match="107"):
         endpoints(str(tmp_path / ("x" * 110)))
 
@@ -322,11 +323,12 @@ def test_an_endpoint_in_use_is_refused(tmp_path: Path) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     first, second = make(context, zmq.ROUTER), make(context, zmq.ROUTER)
     try:
+        keys = endpoints("tcp://127.0.0.1:5000").keys
         for endpoint in (f"ipc://{tmp_path}/s", "tcp://127.0.0.1:*"):
-            bind(first, endpoint)
+            bind(first, endpoint, keys)
             bound = first.getsockopt(zmq.LAST_ENDPOINT)
             with pytest.raises(EndpointError, match=r"in use|cannot bind"):
-                bind(second, bound.rstrip(b"\0").decode())
+                bind(second, bound.rstrip(b"\0").decode(), keys)
     finally:
         first.close()
         second.close()

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.inputs import opened
+
 Array = NDArray[np.float64]
 
 SIDE, GRID, ORIENTATIONS = 32, 4, 4
@@ -51,7 +53,7 @@ def responses(looked: Array, fitted_on: int, ids: Sequence[str], seed: int) -> A
 
 
 def _look(path: Path) -> Array:
-    with Image.open(path) as image:
+    with opened(path) as image:
         rgb = np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX), np.float64) / 255
     red, green, blue = np.moveaxis(rgb, -1, 0)
     light = rgb.mean(axis=-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import struct
 import zipfile
 from pathlib import Path
@@ -40,7 +39,8 @@ def read_torch(path: Path) -> Any:
     try:
         with torch.serialization.safe_globals(safe):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, KeyError, EOFError) as error:
+    # torch raises many kinds for what is truncated, foreign or refused
+    except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise RecordingError(f"'{path}' is refused or damaged: torch says '{reason}'; copy it again") from error
 
@@ -55,6 +55,6 @@ def _pickle_at(path: Path) -> int:
         with path.open("rb") as stream:
             stream.seek(entry.header_offset)
             name, extra = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
-    except (OSError, zipfile.BadZipFile, struct.error) as error:
+    except (OSError, zipfile.BadZipFile, struct.error, ValueError, LookupError, RuntimeError, OverflowError) as error:
         raise RecordingError(f"'{path}' is no whole file of torch ({error}); copy it again") from error
     return int(entry.header_offset + _LOCAL_HEADER.size + name + extra)

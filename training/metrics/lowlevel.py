@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config.errors import BundleError, RecordingError
+from config.errors import RecordingError
 from inference.encoders.base import unit_norm
+from inference.inputs import opened
 from training.metrics import retrieval
 
 Array = NDArray[np.float64]
@@ -73,13 +74,10 @@ def _energies(luminance: Array) -> list[float]:
 
 
 def _pixels(path: Path) -> Array:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
-    try:
-        with Image.open(path) as picture:
-            small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise BundleError(f"picture '{path}' cannot be read ({error}); give whole image files") from error
+    with opened(path) as picture:
+        small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
     srgb = np.asarray(small, np.float64) / 255
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 

@@ -132,9 +132,9 @@ def read_categories(path: Path) -> dict[str, frozenset[str]]:
 
     try:
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        rows = list(csv.reader(text.splitlines(), delimiter="\t" if "\t" in text.partition("\n")[0] else ","))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SettingsError(f"the table of categories '{path}' cannot be read: {error}") from error
-    rows = list(csv.reader(text.splitlines(), delimiter="\t" if "\t" in text.partition("\n")[0] else ","))
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows if row):
         raise SettingsError(f"'{path}' is no table of items and categories with a header line and even columns")
     head, *body = [row for row in rows if row]

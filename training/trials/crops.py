@@ -105,10 +105,10 @@ def read_table(path: Path) -> list[Described]:
     """
     try:
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        head = text.partition("\n")[0]
+        rows = list(csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in head else ","))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SettingsError(f"the table of recordings '{path}' cannot be read: {error}") from error
-    head = text.partition("\n")[0]
-    rows = list(csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in head else ","))
     if not rows or not {"file", "text"} <= rows[0].keys():
         raise SettingsError(f"'{path}' has columns {head.strip()!r}; it needs file and text, and may have subject")
     for number, row in enumerate(rows, 2):

@@ -26,10 +26,13 @@ from config.bundles import parse, read_json
 from config.chain import ChainSettings, Frozen, RejectionSettings, WindowSettings
 from config.errors import RecordingError
 from config.settings import MarkerSettings
+from config.stored_array import NPY_ERRORS, check_npy_header
 from inference.bundle import replacing
 from training.trials.epochs import Origin
 
 EPOCHS_JSON, WINDOWS_NPY = "epochs.json", "windows.npy"
+MOST_LEFT_OUT = 10_000_000
+"""Windows that a recording can have lost."""
 NO_HASH = "0" * 64
 """Stands for the hash of the windows, which is not known before they are written."""
 
@@ -132,15 +135,31 @@ def read_epochs(folder: Path) -> StoredEpochs:
     spec = parse(EpochsSpec, read_json(path, "description of an epochs folder"), path, "epochs folder")
     wanted = (len(spec.labels), len(spec.channels), spec.window.n_times)
     try:
+        check_npy_header(folder / WINDOWS_NPY)
         windows = np.load(folder / WINDOWS_NPY, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise RecordingError(f"'{folder / WINDOWS_NPY}' cannot be mapped: {error}; make the epochs again") from error
+    except NPY_ERRORS as error:
+        why = _first(error)
+        raise RecordingError(f"'{folder / WINDOWS_NPY}' cannot be mapped: {why}; make the epochs again") from error
+    if not isinstance(windows, np.ndarray):
+        windows.close()
+        raise RecordingError(f"'{folder / WINDOWS_NPY}' holds several arrays; make the epochs again")
     if windows.shape != wanted or windows.dtype != np.float32 or len(spec.onsets_s) != wanted[0]:
         raise RecordingError(
             f"'{folder / WINDOWS_NPY}' holds {windows.shape} {windows.dtype}, epochs.json says {wanted} float32; make "
             "the epochs again"
         )
+    if {len(spec.repeats), len(spec.sessions)} - {0, wanted[0]} or not (
+        1 <= min(spec.repeats, default=1) <= max(spec.repeats, default=1) <= MOST_LEFT_OUT
+    ):
+        raise RecordingError(f"'{path}' does not say of each window how many trials it is of; make the epochs again")
+    left_out = (spec.missed, *spec.refused.values())
+    if min(left_out) < 0 or sum(left_out) > MOST_LEFT_OUT:
+        raise RecordingError(f"'{path}' says that {sum(left_out)} windows were left out, which cannot be")
     return StoredEpochs(spec, windows)
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
 def write_epochs(folder: Path, spec: EpochsSpec, windows: Iterable[NDArray[np.float32]]) -> None:

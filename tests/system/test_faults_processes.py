@@ -1,0 +1,89 @@
+"""Faults injected for real: the rows about processes, disk, ports, clock and endurance, shorter than the short form."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.faults import endurance, table, workers
+
+ROWS = (
+    "workers:killed_worker",
+    "workers:killed_worker_alone",
+    "workers:hung_worker",
+    "workers:hung_worker_alone",
+    "workers:hangs_for_good",
+    "processes:killed_acquisition",
+    "processes:killed_display",
+    "processes:display_that_never_reads",
+    "processes:killed_supervisor",
+    "disk:full_disk",
+    "disk:read_only_folders",
+    "disk:port_in_use",
+    "clock:clock_moved",
+    "endurance:endurance_real_time",
+    "endurance:endurance_accelerated",
+)
+
+
+@pytest.mark.parametrize("entry", ROWS, ids=[table.name_of(entry) for entry in ROWS])
+def test_what_must_happen_happens(entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "KILLS", 4)
+    monkeypatch.setattr(workers, "KILLS_ALONE", 4)
+    monkeypatch.setattr(endurance, "TEN_MINUTES_S", 120.0)
+    row = table.load(entry)(tmp_path / "p", True)
+    assert row.passed, row
+    assert row.measured
+
+
+def test_all_of_them_are_in_the_table() -> None:
+    assert set(ROWS) <= set(table.ROWS)
+
+
+CHILD = "import sys, time; from wire import lifeline; print(lifeline.watch(), flush=True); time.sleep(60)"
+PARENT = f"""
+import os, subprocess, sys, time
+from wire.lifeline import Lifeline
+line = Lifeline()
+line.open()
+child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], pass_fds=line.passed, stdout=subprocess.PIPE, text=True,
+                         start_new_session=True, env={{**os.environ, **line.environment}})
+print(child.stdout.readline().strip(), child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_child_ends_when_its_supervisor_is_killed() -> None:
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root}
+    with subprocess.Popen([sys.executable, "-c", PARENT], env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        watched, pid = parent.stdout.readline().split()
+        child = psutil.Process(int(pid))
+        assert watched == "True"
+        assert child.is_running()
+        parent.send_signal(signal.SIGKILL)
+        parent.wait(10)
+    # no longer a child of anybody here: waited for by looking
+    deadline = time.monotonic() + 10.0
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            child.kill()
+            pytest.fail("the child lives on without its supervisor")
+        time.sleep(0.02)
+
+
+def test_a_process_that_was_started_by_hand_has_no_lifeline() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD.replace("time.sleep(60)", "")],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, capture_output=True, text=True, timeout=30,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "False"

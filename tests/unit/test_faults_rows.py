@@ -1,0 +1,40 @@
+"""The rows of `eegseek bench faults` that need no socket: stamps on a simulated clock, channels that say nonsense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.faults import channels, channels_swapped, stamps
+from benchmarks.faults.row import Fault
+from benchmarks.faults.stamps_made import cut
+
+ROWS: tuple[Fault, ...] = (
+    stamps.samples_lost,
+    stamps.jitter_bursts,
+    stamps.wall_clock,
+    stamps.clock_reset,
+    channels.channel_nan,
+    channels.channel_infinite,
+    channels.channel_railed,
+    channels.channel_flat,
+    channels_swapped.channels_swapped,
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+def test_what_must_happen_happens(row: Fault, tmp_path: Path) -> None:
+    found = row(tmp_path, True)
+    assert found.passed, found.measured
+
+
+@pytest.mark.parametrize(("rate_hz", "ppm"), [(250.0, 200.0), (1000.0, -200.0)])
+def test_minutes_of_drift_stay_within_half_a_sample(rate_hz: float, ppm: float) -> None:
+    """The hour is the row's; the correction in use may be seconds old all the time."""
+    made = stamps._drifting(np.random.default_rng(0), rate_hz, ppm, 100.0)
+    found = cut(made)
+    assert not found.gaps
+    assert found.worst <= 0.5
+    assert len(found.epochs) >= 0.9 * len(made.onsets)
