@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from acquisition.recordings import alljoined_edf, things1_events
 from acquisition.recordings.breaks import describe
+from acquisition.recordings.fif_check import check_fif
 from acquisition.recordings.mat_check import check_mat
 from acquisition.recordings.recording import Break, Marker, Recording, pick_channels
 from acquisition.recordings.text_table import edge_markers
@@ -110,6 +111,8 @@ def _read(file: Path, settings: RecordingSource) -> Recording:
         raise RecordingError(f"'{file}' is a part of a BrainVision recording; give its header '{beside}'")
     if file.suffix.lower() in (".set", ".mat"):
         check_mat(file)
+    if file.suffix.lower() == ".fif":
+        check_fif(file)
     raw, notes = _open(file)
     _check_whole(file, raw)
     rate_hz = float(raw.info["sfreq"])

@@ -171,9 +171,16 @@ def _where(error: BaseException) -> str:
 
 
 def _by_library() -> bool:
-    """Whether the standard library makes a class from a text of its own."""
+    """Whether the standard library makes a class from a text of its own, or a module is loaded for the first time."""
     frame = sys._getframe(2)
-    return frame.f_code.co_filename.endswith(_MADE_BY_LIBRARIES)
+    if frame.f_code.co_filename.endswith(_MADE_BY_LIBRARIES):
+        return True
+    outer = frame.f_back
+    while outer is not None and outer.f_code is not Guard.__call__.__code__:
+        if outer.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        outer = outer.f_back
+    return False
 
 
 def _inside(path: str | bytes, folder: str) -> bool:

@@ -95,6 +95,14 @@ def test_what_mne_raises_of_damaged_files(tmp_path: Path, name: str, content: by
         opened(tmp_path / name)
 
 
+def test_fif_tags_in_a_circle(tmp_path: Path) -> None:
+    (whole,) = mne_seeds.fif(tmp_path)
+    for at, number in ((12, 16), (32 + 12, 16), (8, -16), (12, -7)):
+        (tmp_path / "b_raw.fif").write_bytes(whole[:at] + struct.pack(">i", number) + whole[at + 4 :])
+        with refused(RecordingError):
+            opened(tmp_path / "b_raw.fif")
+
+
 def test_matlab_lengths_that_end_the_process_in_scipy(tmp_path: Path) -> None:
     (whole,) = mne_seeds.eeglab(tmp_path)
     check_mat(tmp_path / "a.set")
