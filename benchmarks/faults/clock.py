@@ -14,6 +14,7 @@ from statistics import median
 
 from acquisition import journal
 from benchmarks.faults import rig
+from benchmarks.faults.processes import not_worse
 from benchmarks.faults.row import Row
 from benchmarks.faults.session import Session
 from benchmarks.faults.workers import LONG_S, WARM, counted
@@ -77,7 +78,7 @@ def clock_moved(place: Path, short: bool) -> Row:
             f"{len(children - used)} processes of the session ran with the real clock; nothing was shown"
         )
     steady = _steady(session.journal())
-    even = max(latencies) <= 1.5 * latencies[0] + 5.0
+    even = not_worse(latencies[0], max(latencies))
     return Row(
         fault=f"the wall clock moved by {' and '.join(f'{hours:+d}' for hours in JUMPS_H)} hours (in our processes)",
         passed=ended.clean and steady and even and max(seen) < 3.0,

@@ -177,7 +177,8 @@ def _gap_told(run: Run, missing: list[tuple[Gap, int]], numbers: Numbers, measur
     ((gap, true),) = missing
     true_ms = 1e3 * true / RATE_HZ
     first = float(numbers[gap.index - 1])
-    begin, end = first - WINDOW_S * RATE_HZ + 1, first + true + 1
+    # an onset nearer to the first sample after the gap than to its last has its window behind the gap
+    begin, end = first - WINDOW_S * RATE_HZ + 1, first + true + 0.4
     over = [one for one in run.heard.rejected if begin < float(one.stimulus) < end]
     told = sum(any("gap" in why for why in one.reasons) for one in over)
     measured.update(

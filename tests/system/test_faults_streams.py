@@ -27,6 +27,9 @@ ROWS: tuple[Fault, ...] = (
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
-def test_what_must_happen_happens(row: Fault, tmp_path: Path) -> None:
+def test_what_must_happen_happens(row: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # how soon it is told is measured by the benchmark; a busy machine may be late
+    monkeypatch.setattr(streams, "STALLED_S", 5.0)
+    monkeypatch.setattr(streams, "LOST_S", 5.0)
     found = row(tmp_path / "place", True)
     assert found.passed, found.measured
