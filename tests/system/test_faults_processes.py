@@ -36,7 +36,7 @@ ROWS = (
 def test_what_must_happen_happens(entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "KILLS", 3)
     monkeypatch.setattr(workers, "KILLS_ALONE", 2)
-    monkeypatch.setattr(endurance, "TEN_MINUTES_S", 60.0)
+    monkeypatch.setattr(endurance, "TEN_MINUTES_S", 300.0)
     # how fast and how flat is measured by the benchmark; a test on a busy machine asks what becomes of the windows
     monkeypatch.setattr(workers, "WITH_SPARE_S", 30.0)
     monkeypatch.setattr(workers, "ALONE_S", 60.0)
