@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import random
-import socket
 import threading
 from pathlib import Path
 
-import pytest
 import zmq
 from delivery_fakes import FakeDisplay, FakeWorker, encoder_spec, until, window
 
@@ -21,28 +18,12 @@ from acquisition.recorder import Recorder
 from acquisition.situation import Situation
 from acquisition.switches import Switches
 from acquisition.types import StreamInfo
+from benchmarks.faults.disk import free_ports as free_ports
 from config.bundles import fingerprint
 from config.settings import DispatchSettings
 from wire.endpoints import Endpoints, endpoints
 
 ENCODER = fingerprint(encoder_spec())
-
-
-def free_ports() -> str:
-    """Three consecutive loopback ports that are free."""
-    for _ in range(50):
-        first = random.randrange(20_000, 60_000)
-        probes = [socket.socket() for _ in range(3)]
-        try:
-            for k, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + k))
-            return f"tcp://127.0.0.1:{first}"
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    pytest.fail("no three consecutive free ports were found")
 
 
 class Running:
