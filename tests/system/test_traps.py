@@ -69,13 +69,14 @@ def test_an_inlet_that_overflows_says_nothing_and_the_pipeline_finds_the_gap(mon
             reader.close()
     assert {one.state for one in chunks} == {"connected"}
     number = np.concatenate([one.samples[0] for one in chunks])
-    (lost,) = np.flatnonzero(np.diff(number) != 1)
+    lost = int(np.argmax(np.diff(number)))  # a busy machine holds the sender too, which leaves smaller holes
+    assert number[lost + 1] - number[lost] > 500
     window = WindowSettings(start_s=0.0, end_s=0.4, rate_hz=250.0, baseline_s=None)
     chain = ChainSettings(notch_hz=(), highpass_hz=None, lowpass_hz=None)
     limits = RejectionSettings(peak_to_peak_uv=None, flat_uv=None)
     pipeline = Pipeline(info, Plan(chain, window, limits, MarkerSettings()))
-    (gap,) = [output for one in chunks for output in pipeline.feed(one) if isinstance(output, Gap)]
-    assert gap.index == lost + 1
+    gaps = [output for one in chunks for output in pipeline.feed(one) if isinstance(output, Gap)]
+    (gap,) = [gap for gap in gaps if gap.index == lost + 1]
     assert abs(gap.missing - (number[lost + 1] - number[lost] - 1)) <= 1
 
 
