@@ -33,6 +33,10 @@ class SessionSettings(Frozen):
     nothing that was written); 0 leaves it to the system."""
     free_bytes: NonNegativeInt = 100_000_000
     """With less free space than this no recording begins."""
+    calibrate: bool = False
+    """The encoder bundle is made during the session: until its folder is there and ``start`` is
+    said, windows are cut as [chain] and [window] say, go out as taps, and are rejected with the reason ``calibration``.
+    """
 
 
 class LslSource(Frozen):

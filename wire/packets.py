@@ -140,6 +140,45 @@ class Window(ArrayPacket, frozen=True, kw_only=True):
         return (self.versions, len(self.channels), self.times)
 
 
+class Tap(Window, frozen=True, kw_only=True):
+    """A copy of a window as it was cut, for calibration and displays; sent only while somebody subscribes to it.
+
+    Nothing depends on it: it is not answered and not counted, and a slow subscriber misses some.
+    """
+
+
+class Mark(Part, frozen=True, kw_only=True):
+    """A marker as it came in."""
+
+    time_s: float
+    """On acquisition's clock, ``markers.delay_s`` added."""
+    label: str
+    stimulus: bool
+    """Whether it matches the stimulus rule."""
+
+
+class Preview(ArrayPacket, frozen=True, kw_only=True):
+    """Filtered EEG for drawing; sent only while somebody subscribes to it. ``data``: (channels, times) float32, µV.
+
+    All samples of the chain at the source's rate, in order: whoever draws decimates. A hole is a gap, or was missed.
+    ``sequence`` is the running number of its first sample.
+    """
+
+    first_s: float
+    """Corrected stamp of the first sample, acquisition's clock."""
+    rate_hz: Annotated[float, Meta(gt=0)]
+    channels: tuple[str, ...]
+    times: Size
+    marks: tuple[Mark, ...] = ()
+    """Markers that came since the preview before."""
+    simulated: bool = False
+
+    @property
+    def expected_shape(self) -> tuple[int, ...]:
+        """(channels, times)."""
+        return (len(self.channels), self.times)
+
+
 class Hit(Part, frozen=True, kw_only=True):
     """One retrieved item."""
 
@@ -346,11 +385,13 @@ class Command(Packet, frozen=True, kw_only=True):
     """A request on the control socket. ``id`` makes it idempotent: a repeated id gets the first reply again."""
 
     id: str
-    command: Literal["start", "pause", "stop", "note", "load", "edit", "since", "status", "gone"]
+    command: Literal["start", "pause", "stop", "note", "bad", "load", "edit", "since", "status", "gone"]
     sequence: Count = 0
     """For ``since``: the first commit number wanted (0 or 1: everything still held)."""
     text: str = ""
-    """For ``note``: the words. For ``gone``: the process id of a worker that the supervisor saw end."""
+    """For ``note``: the words. For ``bad``: why. For ``gone``: the process id of a worker that was seen to end."""
+    seconds: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    """For ``bad``: how long before now the bad stretch began."""
     encoder: str = ""
     gallery: str = ""
     """For ``load`` and ``edit``: its folder."""

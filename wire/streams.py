@@ -22,7 +22,8 @@ class Stream:
         Process that sends it.
     socket
         ``work`` (ROUTER to DEALER, both ways), ``results`` (XPUB) or ``control`` (ROUTER to DEALER, both ways).
-        ``due`` is also published on ``results``, once a live window has been sent.
+        ``due`` is also published on ``results``, once a live window has been sent. ``tap`` and ``preview`` are
+        published only while somebody subscribes to their topic.
     rate_hz
         Expected rate; None where it follows the stimuli or people.
     policy
@@ -51,12 +52,21 @@ STREAMS: tuple[Stream, ...] = (
     Stream(b"rejected", p.Rejected, "acquisition", "results", None, "drop_newest"),
     Stream(b"quality", p.Quality, "acquisition", "results", 1.0, "drop_newest"),
     Stream(b"status", p.Status, "acquisition", "results", 4.0, "drop_newest"),
+    Stream(b"tap", p.Tap, "acquisition", "results", None, "drop_newest"),
+    Stream(b"preview", p.Preview, "acquisition", "results", None, "drop_newest"),
     Stream(b"command", p.Command, "display", "control", None, "block"),
     Stream(b"reply", p.Reply, "acquisition", "control", None, "block"),
 )
 
 BY_TOPIC: dict[bytes, Stream] = {stream.topic: stream for stream in STREAMS}
 TOPIC_OF: dict[type[p.Packet], bytes] = {stream.packet: stream.topic for stream in STREAMS}
+ON_DEMAND: tuple[bytes, ...] = (b"tap", b"preview")
+"""Published only while somebody subscribes to the topic by name."""
+SHOWN: tuple[bytes, ...] = (
+    b"due",
+    *(stream.topic for stream in STREAMS if stream.socket == "results" and stream.topic not in ON_DEMAND),
+)
+"""What every display subscribes to."""
 _OF: dict[type[p.Packet], Stream] = {stream.packet: stream for stream in STREAMS}
 
 

@@ -45,6 +45,14 @@ PACKETS: tuple[p.Packet, ...] = (
         peers=(p.PeerState(role="display", name="d", pid=2, state="stalled", age_s=0.5),),
     ),
     p.Quality(time_s=1.0, channels=("a", "b"), rms_uv=(1.0, 2.0), line_ratio=(0.1, 0.2), states=("good", "railed")),
+    p.Tap(
+        **_KEY, stimulus="pic", onset_s=12.5, sampling_rate_hz=250.0, first_sample_offset_s=3e-4, channels=("Oz",),
+        versions=1, times=3, repeats=1, stamps=_STAMPS, data=np.arange(3, dtype=np.float32).reshape(1, 1, 3),
+    ),
+    p.Preview(
+        **_KEY, first_s=12.5, rate_hz=250.0, channels=("Oz", "é"), times=3,
+        marks=(p.Mark(time_s=1.0, label="x", stimulus=True),), data=np.ones((2, 3), np.float32),
+    ),
     p.Command(id="1", command="since", sequence=4, text="t"),
     p.Reply(id="1", ok=True, count=2, message="m"),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from wire.codec import decode, encode
 from wire.endpoints import endpoints
 from wire.keys import Keys
 from wire.sockets import bind, make
-from wire.streams import BY_TOPIC, STREAMS, alive, rate_ok
+from wire.streams import BY_TOPIC, ON_DEMAND, SHOWN, STREAMS, TOPIC_OF, alive, rate_ok
 
 
 def window(**changes: object) -> p.Window:
@@ -74,9 +74,27 @@ EXAMPLES: tuple[p.Packet, ...] = (
     p.Load(encoder="x"),
     p.Status(role="acquisition", name="a", pid=1, session="s", segment=0, state="connected", time_s=1.0),
     p.Quality(time_s=1.0, channels=("a",), rms_uv=(1.0,), line_ratio=(0.1,), states=("good",)),
+    p.Tap(**{name: getattr(window(), name) for name in p.Window.__struct_fields__}),
+    p.Preview(
+        session="s",
+        segment=0,
+        sequence=7,
+        first_s=1.0,
+        rate_hz=250.0,
+        channels=("a", "b"),
+        times=3,
+        marks=(p.Mark(time_s=1.0, label="x", stimulus=True),),
+        data=np.ones((2, 3), "f4"),
+    ),
     p.Command(id="1", command="since", sequence=4),
     p.Reply(id="1", ok=True, count=2),
 )
+
+
+def test_displays_get_all_that_is_published_but_what_is_asked_for_by_name() -> None:
+    published = {s.topic for s in STREAMS if s.socket == "results"} | {b"due"}
+    assert set(SHOWN) == published - set(ON_DEMAND)
+    assert set(ON_DEMAND) == {TOPIC_OF[p.Tap], TOPIC_OF[p.Preview]}
 
 
 def test_every_stream_has_an_example() -> None:

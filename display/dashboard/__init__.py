@@ -1,0 +1,1 @@
+"""The dashboard: what a display knows, in a browser."""

@@ -1,0 +1,1 @@
+"""The presenter: pictures on the screen, their onsets on LSL."""

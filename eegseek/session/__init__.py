@@ -1,0 +1,1 @@
+"""A guided live session: find, fit, calibrate, use, report."""
