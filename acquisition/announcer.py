@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from acquisition.ailments import Ailments
 from acquisition.dispatch import Dispatcher
-from acquisition.journal_format import Turn
 from acquisition.recorder import Recorder
 from acquisition.situation import Situation
 from wire.packets import PeerState, State, Status
@@ -43,7 +42,7 @@ class Announcer:
         self._ailments = Ailments(recorded=recorder.file is not None)
         self._amiss: tuple[str, ...] = ()
         self._changes = Changes()
-        self._waiting: deque[Turn] = deque(maxlen=WAITING)
+        self._waiting: deque[Change] = deque(maxlen=WAITING)
         self._told: tuple[State, str] | None = None
         self._looked_s = self._status_s = float("-inf")
 
@@ -95,4 +94,4 @@ class Announcer:
     def _note(self, changes: Iterable[Change]) -> None:
         for change in changes:
             _log.info("%s", change.words)
-            self._waiting.append(Turn(change.time_s, change.role, change.name, change.state, change.message))
+            self._waiting.append(change)

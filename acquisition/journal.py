@@ -20,7 +20,7 @@ from pathlib import Path
 
 from acquisition import journal_format as fmt
 from acquisition.journal_files import SUFFIX, next_segment, part_path, path
-from acquisition.journal_format import End, Header, Note, PacketRecord, Record, Sent, Torn, Turn
+from acquisition.journal_format import End, Header, Note, PacketRecord, Record, Sent, Torn
 from acquisition.journal_read import JournalSource, read
 from acquisition.journal_sync import Syncer
 from acquisition.types import Chunk, Gap, StreamInfo
@@ -29,6 +29,7 @@ from config.errors import JournalError
 from wire.clock import boot, now
 from wire.codec import Frame, encode
 from wire.packets import Packet
+from wire.states import Change
 
 __all__ = [
     "SUFFIX",
@@ -41,7 +42,6 @@ __all__ = [
     "Record",
     "Sent",
     "Torn",
-    "Turn",
     "make_header",
     "next_segment",
     "path",
@@ -148,7 +148,7 @@ class JournalWriter:
         """What a window was that went out."""
         self._append(fmt.SENT, [fmt.pack_json(sent)])
 
-    def turn(self, turn: Turn) -> None:
+    def turn(self, turn: Change) -> None:
         """A change of state."""
         self._append(fmt.TURN, [fmt.pack_json(turn)])
 

@@ -22,6 +22,7 @@ from acquisition.types import Chunk, Event, Gap, StreamInfo
 from config.errors import JournalError
 from wire.codec import Frame, decode
 from wire.packets import Packet
+from wire.states import Change
 
 MAGIC = b"eegseekJ"
 VERSION = 1
@@ -112,27 +113,6 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A process, or the source, came into another state.
-
-    Attributes
-    ----------
-    time_s
-        On acquisition's clock.
-    role, name
-        ``source``, ``acquisition``, ``inference`` or ``display``, and which.
-    state, message
-        As in a Status.
-    """
-
-    time_s: float
-    role: str
-    name: str
-    state: str
-    message: str = ""
-
-
-@dataclass(frozen=True)
 class End:
     """The segment was closed in order. A journal without it was cut off: by a kill, or a full disk."""
 
@@ -149,7 +129,7 @@ class Torn:
     reason: str
 
 
-Record = Header | Chunk | PacketRecord | Gap | Note | Sent | Turn | End | Torn
+Record = Header | Chunk | PacketRecord | Gap | Note | Sent | Change | End | Torn
 
 _EVENTS_MODEL = TypeAdapter(tuple[Event, ...])
 _MODELS: dict[int, TypeAdapter[Any]] = {
@@ -158,7 +138,7 @@ _MODELS: dict[int, TypeAdapter[Any]] = {
     NOTE: TypeAdapter(Note),
     END: TypeAdapter(End),
     SENT: TypeAdapter(Sent),
-    TURN: TypeAdapter(Turn),
+    TURN: TypeAdapter(Change),
 }
 
 
@@ -175,7 +155,7 @@ def checksum(kind: int, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(_SEALED.pack(len(body), kind)))
 
 
-def pack_json(record: Header | Gap | Note | Sent | Turn | End) -> bytes:
+def pack_json(record: Header | Gap | Note | Sent | Change | End) -> bytes:
     """Body of a record that is not in the hot path."""
     return _json(dataclasses.asdict(record))
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acquisition.journal import ROTATE_BYTES, JournalWriter, Sent, Turn, make_header
+from acquisition.journal import ROTATE_BYTES, JournalWriter, Sent, make_header
 from acquisition.space import Space, free_bytes
 from acquisition.types import Chunk, Gap, StreamInfo
 from config.errors import JournalError
 from wire.clock import now
 from wire.codec import Frame
 from wire.packets import Packet
+from wire.states import Change
 
 LOOK_S = 5.0
 """Free space is asked for so often."""
@@ -110,7 +111,7 @@ class Recorder:
         if self._writer is not None:
             self._writer.sent(sent)
 
-    def turn(self, turn: Turn) -> None:
+    def turn(self, turn: Change) -> None:
         """A change of state, of whom it may be."""
         if self._writer is not None:
             self._writer.turn(turn)

@@ -15,7 +15,7 @@ from acquisition.averages import Averages
 from acquisition.configure import plan_of
 from acquisition.delivery_account import rejected_by, totals
 from acquisition.handoff import Batch, Handoff
-from acquisition.journal import End, Header, Note, PacketRecord, Record, Sent, Turn
+from acquisition.journal import End, Header, Note, PacketRecord, Record, Sent
 from acquisition.plan import Plan
 from acquisition.reader import Job, Reader
 from acquisition.rebuild import Rebuilt
@@ -26,6 +26,7 @@ from acquisition.witness import Witness
 from config.settings import Settings
 from wire.codec import encode
 from wire.packets import Failure, Packet, Status, Window
+from wire.states import Change
 
 PLAN = plan_of(Settings(), encoder_spec())
 PARTS = replace(PLAN, window=PLAN.window.model_copy(update={"parts_s": (0.1, 0.15)}))
@@ -121,10 +122,10 @@ def _committed(window: Window, number: int) -> Packet:
     return changed(answer(window, "e"), commit=number, final=window.final)
 
 
-Change = Callable[[Record], Iterable[Record]]
+Edit = Callable[[Record], Iterable[Record]]
 
 
-def rewrite(file: Path, folder: Path, change: Change, rotate_bytes: int = journal.ROTATE_BYTES) -> Path:
+def rewrite(file: Path, folder: Path, change: Edit, rotate_bytes: int = journal.ROTATE_BYTES) -> Path:
     """The journal once more, each record sealed anew as ``change`` gives it."""
     copy = folder / file.name
     writer = journal.JournalWriter(copy, rotate_bytes)
@@ -141,7 +142,7 @@ def rewrite(file: Path, folder: Path, change: Change, rotate_bytes: int = journa
                     writer.gap(new)
                 case Sent():
                     writer.sent(new)
-                case Turn():
+                case Change():
                     writer.turn(new)
                 case Note():
                     writer.note(new.text)

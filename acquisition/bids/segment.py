@@ -21,11 +21,12 @@ from acquisition.bids.layout import Layout
 from acquisition.bids.run import Mark, Run
 from acquisition.bids.survey import HOLD_S
 from acquisition.journal_files import part_path, path
-from acquisition.journal_format import End, Header, Note, PacketRecord, Torn, Turn
+from acquisition.journal_format import End, Header, Note, PacketRecord, Torn
 from acquisition.journal_read import read_file
 from acquisition.types import Chunk, Gap
 from config.errors import JournalError, WireError
 from config.settings import MarkerSettings, Settings
+from wire.states import Change
 
 BATCH_S, BATCH = 0.5, 256
 """Chunks are gathered for so long, and so many at most, before their clock is told."""
@@ -157,7 +158,7 @@ class SegmentExport:
                     self._gap(record)
                 case Note():
                     self._here("note", record.time_s, "Note", record.text, ("Note", record.text[:200]))
-                case Turn():
+                case Change():
                     state = f"{record.role}/{record.state}"
                     words = f"{record.name}: {record.message}" if record.message else record.name
                     self._here("state", record.time_s, f"State/{state}", words, ("State", state))

@@ -10,13 +10,14 @@ import numpy as np
 
 from acquisition import journal_format as fmt
 from acquisition.journal import JournalSource, JournalWriter, PacketRecord, read
-from acquisition.journal_format import Header, Sent, Turn
+from acquisition.journal_format import Header, Sent
 from acquisition.types import Chunk, Event, Gap, StreamInfo
 from benchmarks.fuzz.frames import PACKETS
 from benchmarks.fuzz.mutate import PLAIN
 from benchmarks.fuzz.shaped import json_value
 from benchmarks.fuzz.target import Read
 from config.errors import EegseekError
+from wire.states import Change
 
 INFO = StreamInfo("muse", "lsl", 256.0, ("TP9", "AF7"), simulated=True, notes=("a note",), line_hz=50.0)
 
@@ -38,7 +39,7 @@ def journal(folder: Path) -> list[bytes]:
     writer.gap(Gap(10, 3.0, 101.5))
     writer.note("a note")
     writer.sent(Sent(0, 1, 0, "0" * 64))
-    writer.turn(Turn(1.0, "source", "muse", "lost", "gone"))
+    writer.turn(Change(1.0, "source", "muse", "lost", "gone"))
     writer.close("done")
     return [file.read_bytes()]
 

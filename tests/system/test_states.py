@@ -118,9 +118,9 @@ class Session:
         assert found is not None
         return found
 
-    def turns(self) -> list[journal.Turn]:
+    def turns(self) -> list[Change]:
         file = self.folder / "sessions" / "here" / "segment-0000.esj"
-        return [record for record in journal.read(file) if isinstance(record, journal.Turn)]
+        return [record for record in journal.read(file) if isinstance(record, Change)]
 
     def close(self) -> None:
         self.watch.close()
@@ -314,7 +314,7 @@ def test_windows_that_expire_degrade_the_run_and_it_recovers(tmp_path: Path) -> 
             until(lambda: state() == "connected", display, worker)
         finally:
             running.close()
-        records = [record for record in journal.read(running.file) if isinstance(record, journal.Turn)]
+        records = [record for record in journal.read(running.file) if isinstance(record, Change)]
         assert in_order(
             ["connected", "degraded", "connected", "stopped"],
             [turn.state for turn in records if turn.role == "acquisition"],

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace as changed
-from verify_data import Change, rewrite, sealed
+from verify_data import Edit, rewrite, sealed
 from verify_running import (
     CHANNELS,
     DIM,
@@ -77,7 +77,7 @@ def session(place: Path) -> tuple[Path, list[str]]:
     return place / "sessions" / "here", said
 
 
-def copy_with(session: Path, folder: Path, change: Change, segment: int = 1) -> Path:
+def copy_with(session: Path, folder: Path, change: Edit, segment: int = 1) -> Path:
     """A copy of the session with one journal written anew."""
     folder.mkdir()
     for number in (0, 1):
@@ -136,7 +136,7 @@ def other_item(entry: Record) -> list[Record]:
         (other_item, "segment 1, window 5, part 1: top 10, version 0: stored"),
     ],
 )
-def test_a_changed_answer_is_named(session: tuple[Path, list[str]], tmp_path: Path, change: Change, words: str) -> None:
+def test_a_changed_answer_is_named(session: tuple[Path, list[str]], tmp_path: Path, change: Edit, words: str) -> None:
     code, report, said = verify(copy_with(session[0], tmp_path / "here", change), "--segment", "1")
     assert code == 1
     assert words in said and "NOT the same: 1 difference," in said

@@ -21,6 +21,7 @@ from acquisition.types import Chunk, Event, Gap, StreamInfo
 from config.errors import JournalError
 from config.settings import MarkerSettings, Settings
 from wire.packets import Answer, Hit, Rejected, Result
+from wire.states import Change
 
 RATE = 250.0
 INFO = StreamInfo("headset", "lsl", RATE, ("Fp1", "C,z", "Öz"), line_hz=50.0)
@@ -173,7 +174,7 @@ def test_answers_notes_and_turns(tmp_path: Path) -> None:
                gallery="g", commit=1, data=np.zeros((2, 2), np.float32))
     )  # fmt: skip
     writer.packet(Rejected(**fields, sequence=1, stimulus="6", onset_s=1003.0, reasons=("flat", "gap")))
-    writer.turn(journal.Turn(1019.0, "source", "headset", "lost", "it went away"))
+    writer.turn(Change(1019.0, "source", "headset", "lost", "it went away"))
     writer.note("coffee\nbreak")
     writer.close()
     recover(tmp_path)

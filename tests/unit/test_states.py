@@ -174,7 +174,7 @@ def test_every_change_is_announced_at_once_and_written_when_the_journal_opens(tm
     assert due(1.75)
     announcer.write()
     recorder.close("over")
-    turns = [record for record in journal.read(recorder.file) if isinstance(record, journal.Turn)]
+    turns = [record for record in journal.read(recorder.file) if isinstance(record, Change)]
     told = [(turn.name, turn.state) for turn in turns]
     assert told == [
         ("acquisition", "waiting"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec.structs import replace as changed
-from verify_data import PARTS, PLAN, Change, record, rewrite, sealed
+from verify_data import PARTS, PLAN, Edit, record, rewrite, sealed
 
 from acquisition import journal
 from acquisition.averages import Averages
@@ -79,7 +79,7 @@ def other_sample(entry: Record) -> Iterable[Record]:
     return [replace(entry, samples=samples)]
 
 
-def without(kind: type, sequence: int) -> Change:
+def without(kind: type, sequence: int) -> Edit:
     def change(entry: Record) -> Iterable[Record]:
         packet = entry.packet if isinstance(entry, PacketRecord) else entry
         return [] if isinstance(packet, kind) and packet.sequence == sequence else [entry]  # type: ignore[attr-defined]
@@ -115,7 +115,7 @@ def invented(entry: Record) -> Iterable[Record]:
     return [entry, Sent(0, 6, 0, "1" * 64)] if isinstance(entry, Sent) and entry.sequence == 5 else [entry]
 
 
-CHANGES: tuple[tuple[Change, str, int], ...] = (
+CHANGES: tuple[tuple[Edit, str, int], ...] = (
     (other_hash, "samples", 2),
     (other_sample, "samples", 2),
     (without(Sent, 3), "hash", 3),
@@ -130,7 +130,7 @@ CHANGES: tuple[tuple[Change, str, int], ...] = (
 
 
 @pytest.mark.parametrize(("change", "what", "sequence"), CHANGES, ids=[c[1] + str(k) for k, c in enumerate(CHANGES)])
-def test_each_change_is_found_and_named(tmp_path: Path, change: Change, what: str, sequence: int) -> None:
+def test_each_change_is_found_and_named(tmp_path: Path, change: Edit, what: str, sequence: int) -> None:
     original = record(tmp_path)
     (tmp_path / "copy").mkdir()
     assert check(rewrite(original, tmp_path / "copy", same))[1].first is None
