@@ -55,7 +55,7 @@ def bind(socket: zmq.Socket[bytes], endpoint: str, keys: Keys | None = None) -> 
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         raise EndpointError(
-            f"cannot bind '{endpoint}': {error.strerror}; choose another with --set run.folder=…"
+            f"cannot bind '{endpoint}': {zmq.strerror(error.errno or 0)}; choose another with --set run.folder=…"
         ) from error
 
 
@@ -71,7 +71,7 @@ def connect(socket: zmq.Socket[bytes], endpoint: str, keys: Keys | None = None) 
     try:
         socket.connect(endpoint)
     except zmq.ZMQError as error:
-        raise EndpointError(f"cannot connect to '{endpoint}': {error.strerror}; check run.folder") from error
+        raise EndpointError(f"cannot connect to '{endpoint}': {zmq.strerror(error.errno or 0)}; check run.folder") from error
 
 
 def _held(endpoint: str) -> bool:

@@ -345,8 +345,9 @@ def test_an_endpoint_in_use_is_refused(tmp_path: Path) -> None:
         for endpoint in (f"ipc://{tmp_path}/s", "tcp://127.0.0.1:*"):
             bind(first, endpoint, keys)
             bound = first.getsockopt(zmq.LAST_ENDPOINT)
-            with pytest.raises(EndpointError, match=r"in use|cannot bind"):
+            with pytest.raises(EndpointError, match=r"in use|cannot bind") as refused:
                 bind(second, bound.rstrip(b"\0").decode(), keys)
+            assert str(refused.value).count(bound.rstrip(b"\0").decode()) == 1  # named once
     finally:
         first.close()
         second.close()
