@@ -20,6 +20,8 @@ from benchmarks.faults.session import Session
 from benchmarks.faults.workers import LONG_S, WARM, counted
 from config.errors import ProcessError
 
+STEADY = 60
+"""Answers after each jump."""
 JUMPS_H = (5, -7)
 """Hours by which the clock is off, one after the other."""
 
@@ -64,7 +66,7 @@ def clock_moved(place: Path, short: bool) -> Row:
             began = time.monotonic()
             session.flowing(WARM)
             seen.append(time.monotonic() - began)
-            session.flowing(60)
+            session.flowing(STEADY)
             marks.append(len(session.watch.shown))
         latencies = [
             median(1e3 * (one.at_s - one.due_s) for one in session.watch.shown[first:last])

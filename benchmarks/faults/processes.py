@@ -13,7 +13,7 @@ import psutil
 from benchmarks.faults import account, rig
 from benchmarks.faults.growth import Growth, Sampler
 from benchmarks.faults.row import Row
-from benchmarks.faults.session import Session
+from benchmarks.faults.session import FIRST_S, Session
 from benchmarks.faults.workers import LONG_S, WARM, counted
 from benchmarks.processes import Processes
 from wire.clock import now
@@ -22,6 +22,11 @@ WITHOUT_PARENT_S = 20.0
 """Children end so soon after their supervisor was killed: acquisition drains first."""
 GROWTH = 0.01
 """Memory is flat where it grows by less than this share."""
+BEFORE = 50
+"""Answers behind a latency."""
+KILLS = 3
+REAL_S, FAST_S = 7.0, 15.0
+"""Short form: how long a display that never reads is put up with."""
 
 
 def killed_acquisition(place: Path, short: bool) -> Row:
@@ -57,13 +62,13 @@ def killed_acquisition(place: Path, short: bool) -> Row:
 
 
 def killed_display(place: Path, short: bool) -> Row:
-    """SIGKILL the display three times: nobody else notices, and the new one knows everything."""
+    """SIGKILL the display again and again: nobody else notices, and the new one knows everything."""
     table = rig.settings(rig.bundles(place), rig.direct(LONG_S))
     with Session(place, table) as session:
-        session.flowing(50)
+        session.flowing(BEFORE)
         before = _median_ms(session, 0)
         mark = len(session.watch.shown)
-        for _ in range(3):
+        for _ in range(KILLS):
             session.renew("display")
             session.until(lambda: _listed(session, session.children().get("display", 0)), 30.0, "the display, heard")
             session.flowing(20)
@@ -72,7 +77,7 @@ def killed_display(place: Path, short: bool) -> Row:
     known = ended.report.get("windows", {})
     same = known.get("answered") == ended.counters.get("answered") and known.get("lost") == 0
     return Row(
-        fault="SIGKILL the display, 3 times",
+        fault=f"SIGKILL the display, {KILLS} times",
         passed=ended.clean and same and not_worse(before, after),
         measured={
             "latency_before_ms": before, "latency_after_ms": after, "last_display_lost": known.get("lost", -1),
@@ -85,8 +90,8 @@ def killed_display(place: Path, short: bool) -> Row:
 def display_that_never_reads(place: Path, short: bool) -> Row:
     """SIGSTOP a display that has subscribed, at real time and as fast as it goes: acquisition stays as it was."""
     inference = rig.bundles(place)
-    before, after, clean = _never_reads(place / "real", inference, 7.0 if short else 120.0)
-    memory, clean_fast, stalled = _flooded(place / "fast", inference, 15.0 if short else 300.0)
+    before, after, clean = _never_reads(place / "real", inference, REAL_S if short else 120.0)
+    memory, clean_fast, stalled = _flooded(place / "fast", inference, FAST_S if short else 300.0)
     return Row(
         fault="a display that never reads (SIGSTOP), at real time and as fast as it goes",
         passed=clean and clean_fast and not_worse(before, after) and memory.share < GROWTH and stalled,
@@ -101,10 +106,10 @@ def display_that_never_reads(place: Path, short: bool) -> Row:
 def _never_reads(place: Path, inference: dict[str, str], seconds: float) -> tuple[float, float, bool]:
     """Median latency before and after a display stops reading, ms, and whether the session ended clean."""
     with Processes(place / "logs") as processes, Session(place, rig.settings(inference, rig.direct(LONG_S))) as session:
-        session.flowing(round(seconds * rig.RSVP_HZ))
+        session.flowing(round(seconds * rig.RSVP_HZ), FIRST_S + 2 * seconds)
         before, mark = _median_ms(session, 0), len(session.watch.shown)
         stop_reading(session, processes)
-        session.flowing(round(seconds * rig.RSVP_HZ))
+        session.flowing(round(seconds * rig.RSVP_HZ), FIRST_S + 2 * seconds)
         after = _median_ms(session, mark)
         ended = session.stop()
         processes.running["sleeper"].kill()  # it would not hear a request

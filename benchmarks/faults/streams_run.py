@@ -32,6 +32,8 @@ from wire.sockets import make, receive, send
 RATE_HZ = 250.0
 WINDOW_S = 0.4
 LIMIT_S = 60.0
+EACH_S = 0.2
+"""Between two markers."""
 Numbers = NDArray[np.float32]
 _MS = re.compile(r"(?:gap of|after) (\d+) ms")
 _HIT = Hit(id="a", label="a", modality="image", cosine=0.5, probability=0.5)
@@ -184,7 +186,8 @@ class Run:
     def windows(self, more: int) -> None:
         """Wait for so many more windows."""
         wanted = len(self.heard.windows) + more
-        self.until(lambda: len(self.heard.windows) >= wanted, f"{more} windows")
+        limit_s = LIMIT_S + 2 * more * EACH_S
+        self.until(lambda: len(self.heard.windows) >= wanted, f"{more} windows", limit_s)
 
     def stop(self) -> Status:
         """End it as a display would; its last status.

@@ -3,50 +3,58 @@
 from __future__ import annotations
 
 import importlib
-from typing import cast
+from typing import Literal, cast
 
 from benchmarks.faults.row import Fault
 from config.errors import SettingsError
 
-ROWS: tuple[str, ...] = (
-    "workers:killed_worker",
-    "workers:killed_worker_alone",
-    "workers:hung_worker",
-    "workers:hung_worker_alone",
-    "workers:hangs_for_good",
-    "processes:killed_acquisition",
-    "processes:killed_display",
-    "processes:display_that_never_reads",
-    "processes:killed_supervisor",
-    "streams:outlet_restarted",
-    "streams:outlet_gone",
-    "streams:network_stall",
-    "streams:network_stall_kept",
-    "stamps:samples_lost",
-    "stamps:jitter_bursts",
-    "stamps:clock_drift",
-    "stamps:wall_clock",
-    "stamps:clock_reset",
-    "markers:markers_late",
-    "markers:markers_out_of_order",
-    "markers:markers_doubled",
-    "markers:marker_storm",
-    "boards:board_stops",
-    "boards:synthetic_board_stops",
-    "boards:board_repeats",
-    "boards:board_skips",
-    "channels:channel_nan",
-    "channels:channel_infinite",
-    "channels:channel_railed",
-    "channels:channel_flat",
-    "channels_swapped:channels_swapped",
-    "disk:full_disk",
-    "disk:read_only_folders",
-    "disk:port_in_use",
-    "clock:clock_moved",
-    "endurance:endurance_real_time",
-    "endurance:endurance_accelerated",
+Kind = Literal["processes", "streams", "alone", "long"]
+"""What a row needs: all processes of a session; LSL streams or boards, and acquisition; nothing; or minutes."""
+_TABLE: tuple[tuple[str, Kind], ...] = (
+    ("workers:killed_worker", "processes"),
+    ("workers:killed_worker_alone", "processes"),
+    ("workers:hung_worker", "processes"),
+    ("workers:hung_worker_alone", "processes"),
+    ("workers:hangs_for_good", "processes"),
+    ("processes:killed_acquisition", "processes"),
+    ("processes:killed_display", "processes"),
+    ("processes:display_that_never_reads", "processes"),
+    ("processes:killed_supervisor", "processes"),
+    ("streams:outlet_restarted", "streams"),
+    ("streams:outlet_gone", "streams"),
+    ("streams:network_stall", "streams"),
+    ("streams:network_stall_kept", "streams"),
+    ("stamps:samples_lost", "alone"),
+    ("stamps:jitter_bursts", "alone"),
+    ("stamps:clock_drift", "long"),
+    ("stamps:wall_clock", "alone"),
+    ("stamps:clock_reset", "alone"),
+    ("markers:markers_late", "streams"),
+    ("markers:markers_out_of_order", "streams"),
+    ("markers:markers_doubled", "streams"),
+    ("markers:marker_storm", "streams"),
+    ("boards:board_stops", "streams"),
+    ("boards:synthetic_board_stops", "streams"),
+    ("boards:board_repeats", "streams"),
+    ("boards:board_skips", "streams"),
+    ("channels:channel_nan", "alone"),
+    ("channels:channel_infinite", "alone"),
+    ("channels:channel_railed", "alone"),
+    ("channels:channel_flat", "alone"),
+    ("channels_swapped:channels_swapped", "alone"),
+    ("disk:full_disk", "processes"),
+    ("disk:read_only_folders", "processes"),
+    ("disk:port_in_use", "processes"),
+    ("clock:clock_moved", "processes"),
+    ("endurance:endurance_real_time", "long"),
+    ("endurance:endurance_accelerated", "processes"),
 )
+ROWS = tuple(entry for entry, _ in _TABLE)
+
+
+def of_kind(kind: Kind) -> tuple[str, ...]:
+    """Entries that need this; the tests run all but the long ones."""
+    return tuple(entry for entry, its in _TABLE if its == kind)
 
 
 def name_of(entry: str) -> str:
