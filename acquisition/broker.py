@@ -30,7 +30,8 @@ from wire.clock import now
 from wire.codec import Frame, encode
 from wire.curve import Door
 from wire.endpoints import Endpoints
-from wire.packets import Command, Due, Failure, Heartbeat, Packet, Ready, Result, Window
+from wire.packets import Command, Due, Failure, Heartbeat, Packet, Preview, Ready, Result, Tap, Window
+from wire.streams import TOPIC_OF
 
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
@@ -177,7 +178,13 @@ class Broker:
 
     def situation_now(self, ended: str = "") -> Situation:
         """The situation with what the switches say."""
-        return replace(self.situation, paused=self.switches.paused, ended=ended or self.situation.ended)
+        switches = self.switches
+        return replace(
+            self.situation,
+            paused=switches.paused,
+            calibrating=switches.calibrating,
+            ended=ended or self.situation.ended,
+        )
 
     def _drain(self) -> None:
         """Wait for outstanding answers: so long after the last one, or after the wish to stop."""
@@ -271,7 +278,8 @@ class Broker:
             # a result is about to come: displays get ready for it, too
             sockets.send(self._sockets[1], Due(sequence=0, due_s=now()))
             self.readiness.rehearse_result()
-        for packet in (*batch.rejected, *((batch.quality,) if batch.quality else ())):
+        quality = (batch.quality,) if batch.quality else ()
+        for packet in (*batch.rejected, *quality, *batch.taps, *batch.previews):
             sockets.send(self._sockets[1], packet)
         self._read_all = self._read_all or batch.ended
         self._announce(at)
@@ -310,8 +318,16 @@ class Broker:
                 return
             if len(frames) != 1 or frames[0][:1] not in (b"\0", b"\1"):
                 self._drop("something that is no subscription arrived on 'results'")
-            elif frames[0][:1] == b"\1":
-                self._greet = True
+            else:
+                self._subscribed(frames[0][1:], came=frames[0][:1] == b"\1")
+
+    def _subscribed(self, topic: bytes, *, came: bool) -> None:
+        """A subscription has come, or the last one of its topic has gone."""
+        self._greet |= came
+        if topic == TOPIC_OF[Tap]:
+            self.switches.taps = came
+        elif topic == TOPIC_OF[Preview]:
+            self.switches.previews = came
 
     def _do(self, actions: Iterable[Action]) -> None:
         todo = deque(actions)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from acquisition.plan import Plan
-from config.bundles import EncoderSpec, read_encoder_spec
-from config.chain import ChainSettings, Frozen
+from config.bundles import ENCODER_JSON, EncoderSpec, read_encoder_spec
+from config.chain import ChainSettings, Frozen, RejectionSettings
 from config.errors import JournalError, SettingsError
 from config.settings import Settings
 
@@ -29,14 +29,34 @@ def encoder_of(settings: Settings) -> EncoderSpec:
     return read_encoder_spec(Path(settings.inference.encoder))
 
 
-def plan_of(settings: Settings, spec: EncoderSpec) -> Plan:
-    """How windows are cut: as the encoder was trained; ``rejection`` may be overridden.
+def bundle_of(settings: Settings) -> EncoderSpec | None:
+    """The same; None where the session calibrates and has not written the bundle yet.
 
     Raises
     ------
     SettingsError
-        The settings ask for another chain or window than the bundle's.
+        The settings name none.
+    BundleError
+        It is truncated or foreign, or missing where no calibration will make it.
     """
+    folder = settings.inference.encoder
+    if settings.session.calibrate and folder and not (Path(folder) / ENCODER_JSON).exists():
+        return None
+    return encoder_of(settings)
+
+
+def plan_of(settings: Settings, spec: EncoderSpec | None) -> Plan:
+    """How windows are cut: as the encoder was trained; ``rejection`` may be overridden.
+
+    A session that calibrates cuts windows as its settings say, before there is an encoder (None) and after.
+
+    Raises
+    ------
+    SettingsError
+        The settings ask for another chain or window than the bundle's, or do not say how to cut without one.
+    """
+    if spec is None:
+        return _own_plan(settings)
     bundle = settings.inference.encoder
     if settings.chain is not None:
         given: ChainSettings = settings.chain
@@ -48,7 +68,23 @@ def plan_of(settings: Settings, spec: EncoderSpec) -> Plan:
     return Plan(
         chain=spec.chain,
         window=spec.window,
-        rejection=settings.rejection or spec.rejection,
+        rejection=settings.rejection or (RejectionSettings() if settings.session.calibrate else spec.rejection),
+        markers=settings.markers,
+        max_stimuli=settings.dispatch.max_stimuli,
+    )
+
+
+def _own_plan(settings: Settings) -> Plan:
+    chain, window = settings.chain, settings.window
+    if chain is None or not chain.channels or window is None:
+        raise SettingsError(
+            f"session.calibrate is set and encoder bundle '{settings.inference.encoder}' is not there yet, so the "
+            "settings must say how windows are cut: give [window], and [chain] with its channels by name"
+        )
+    return Plan(
+        chain=chain,
+        window=window,
+        rejection=settings.rejection or RejectionSettings(),
         markers=settings.markers,
         max_stimuli=settings.dispatch.max_stimuli,
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from acquisition.dispatch import Action, Dispatcher, Send
 from acquisition.history import History
+from acquisition.journal_format import Bad
+from acquisition.plan import Plan
 from acquisition.recorder import Recorder
 from acquisition.switches import Switches
 from config.bundles import ENCODER_JSON, EncoderSpec, fingerprint, parse, read_json
@@ -47,16 +49,25 @@ class Control:
 
     Parameters
     ----------
-    spec
-        The encoder that the run is configured from; another one must fit its windows.
+    plan
+        How the run cuts windows; an encoder must fit them.
     switches, dispatcher, history, recorder
         Of the run.
+    encoder
+        Folder that calibration writes its bundle to.
     """
 
     def __init__(
-        self, spec: EncoderSpec, switches: Switches, dispatcher: Dispatcher, history: History, recorder: Recorder
+        self,
+        plan: Plan,
+        switches: Switches,
+        dispatcher: Dispatcher,
+        history: History,
+        recorder: Recorder,
+        encoder: str = "",
     ) -> None:
-        self.spec = spec
+        self.plan = plan
+        self.encoder = encoder
         self.switches = switches
         self.dispatcher = dispatcher
         self.history = history
@@ -68,6 +79,7 @@ class Control:
             "pause": self._pause,
             "stop": self._stop,
             "note": self._note,
+            "bad": self._bad,
             "load": self._load,
             "edit": self._edit,
             "since": self._since,
@@ -90,9 +102,27 @@ class Control:
         return outcome
 
     def _start(self, command: Command, now: float) -> Outcome:
+        if self.switches.calibrating:
+            return self._calibrated(command)
         return self._switch(command, paused=False, words="started: stimuli are decoded")
 
+    def _calibrated(self, command: Command) -> Outcome:
+        """Leave calibration, once its bundle is there and fits."""
+        folder = Path(self.encoder)
+        if not (folder / ENCODER_JSON).exists():
+            words = f"there is no encoder in '{folder}' yet: calibration writes it; start again once it has"
+            return _refused(command, words)
+        encoder = self._fitting(folder)
+        self.dispatcher.admit(encoder)
+        words = f"calibration is over: stimuli are decoded by encoder {encoder}"
+        self.recorder.note(words)
+        self.switches.calibrating = False
+        return Outcome(Reply(id=command.id, ok=True, message=words), announce=True)
+
     def _pause(self, command: Command, now: float) -> Outcome:
+        if self.switches.calibrating:
+            words = "the run calibrates, and nothing is decoded yet; for a break, let the presentation pause"
+            return _refused(command, words)
         return self._switch(command, paused=True, words="paused: stimuli are rejected until start")
 
     def _switch(self, command: Command, *, paused: bool, words: str) -> Outcome:
@@ -111,6 +141,14 @@ class Control:
             return _refused(command, "the note was not kept: no journal is being written (yet); see session.journal")
         self.recorder.note(command.text)
         return Outcome(Reply(id=command.id, ok=True, message="noted"))
+
+    def _bad(self, command: Command, now: float) -> Outcome:
+        if not command.seconds > 0:
+            return _refused(command, "bad needs 'seconds': how long before now the bad stretch began")
+        if not self.recorder.writing:
+            return _refused(command, "nothing was marked: no journal is being written (yet); see session.journal")
+        self.recorder.bad(Bad(now, command.seconds, command.text))
+        return Outcome(Reply(id=command.id, ok=True, message=f"the last {command.seconds:g} s are marked as bad"))
 
     def _load(self, command: Command, now: float) -> Outcome:
         if not command.encoder and not command.gallery:
@@ -145,8 +183,9 @@ class Control:
         """Fingerprint of an encoder that takes this run's windows. Its weights are checked by the workers."""
         path = folder / ENCODER_JSON
         spec = parse(EncoderSpec, read_json(path, "description of an encoder bundle"), path, "encoder bundle")
-        for name in ("channels", "window", "chain"):
-            wanted, given = getattr(self.spec, name), getattr(spec, name)
+        plan = self.plan
+        for name, wanted in (("channels", plan.chain.channels), ("window", plan.window), ("chain", plan.chain)):
+            given = getattr(spec, name)
             if wanted != given:
                 raise BundleError(
                     f"encoder '{folder}' has {name} {given}, this run cuts windows with {name} {wanted}; start a new "

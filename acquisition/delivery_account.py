@@ -12,6 +12,10 @@ from config.errors import InternalError
 
 PAUSED = "paused"
 """Reason under which stimuli are rejected while the run is paused."""
+CALIBRATION = "calibration"
+"""... and while the encoder is yet to be made."""
+ASIDE = ((PAUSED,), (CALIBRATION,))
+"""Reasons of windows that were good, and neither sent nor averaged."""
 _SUMS = (
     ("due", ("sent", "rejected", "missed", "pending")),
     ("sent", ("answered", "expired", "dropped", "failed", "in_flight")),
@@ -33,8 +37,10 @@ class Cut:
         Of the pipeline: reason to count.
     paused
         Accepted windows that were not sent because the run was paused.
+    calibration
+        ... because the encoder is yet to be made.
     paused_parts
-        Parts of windows that were not sent for that.
+        Parts of windows that were not sent for either.
     extra
         More counters to show: samples, gaps, ...
     """
@@ -42,6 +48,7 @@ class Cut:
     counters: Mapping[str, int] = field(default_factory=dict)
     rejected_by: Mapping[str, int] = field(default_factory=dict)
     paused: int = 0
+    calibration: int = 0
     paused_parts: int = 0
     extra: Mapping[str, int] = field(default_factory=dict)
 
@@ -64,7 +71,7 @@ def totals(
     """
     counters = {name: count for name, count in cut.counters.items() if not name.endswith("accepted")}
     counters = {"due": 0, "missed": 0, "pending": 0, **counters, **cut.extra}
-    counters["rejected"] = cut.counters.get("rejected", 0) + cut.paused
+    counters["rejected"] = cut.counters.get("rejected", 0) + cut.paused + cut.calibration
     if "parts_due" in counters:
         counters["parts_rejected"] += cut.paused_parts
         counters.update(parts or {})
@@ -72,8 +79,9 @@ def totals(
 
 
 def rejected_by(cut: Cut) -> dict[str, int]:
-    """Rejected stimuli by reason, those while paused among them."""
-    return {**cut.rejected_by, PAUSED: cut.paused} if cut.paused else dict(cut.rejected_by)
+    """Rejected stimuli by reason, those while paused and before there was an encoder among them."""
+    aside = {PAUSED: cut.paused, CALIBRATION: cut.calibration}
+    return {**cut.rejected_by, **{reason: count for reason, count in aside.items() if count}}
 
 
 def fault(counters: Mapping[str, int]) -> str:

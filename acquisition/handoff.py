@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import zmq
 
 from acquisition.delivery_account import Cut
-from wire.packets import Draft, Due, Quality, Rejected, State, Window
+from wire.packets import Draft, Due, Preview, Quality, Rejected, State, Tap, Window
 
 WAKE = "inproc://eegseek-windows"
 _WAIT_S = 0.1
@@ -34,6 +34,8 @@ class Batch:
     ----------
     windows, drafts, rejected, due, quality
         Packets, in order.
+    taps, previews
+        For those who subscribe to them; not counted.
     cut
         Account of the signal side, these windows included.
     state, message
@@ -49,6 +51,8 @@ class Batch:
     rejected: tuple[Rejected, ...] = ()
     due: tuple[Due, ...] = ()
     quality: Quality | None = None
+    taps: tuple[Tap, ...] = ()
+    previews: tuple[Preview, ...] = ()
     cut: Cut = field(default_factory=Cut)
     state: State = "waiting"
     message: str = ""

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from acquisition import journal_format as fmt
 from acquisition.journal_files import SUFFIX, next_segment, part_path, path
-from acquisition.journal_format import End, Header, Note, PacketRecord, Record, Sent, Torn
+from acquisition.journal_format import Bad, End, Header, Note, PacketRecord, Record, Sent, Torn
 from acquisition.journal_read import JournalSource, read
 from acquisition.journal_sync import Syncer
 from acquisition.types import Chunk, Gap, StreamInfo
@@ -33,6 +33,7 @@ from wire.states import Change
 
 __all__ = [
     "SUFFIX",
+    "Bad",
     "End",
     "Header",
     "JournalSource",
@@ -155,6 +156,10 @@ class JournalWriter:
     def note(self, text: str) -> None:
         """Words, with the time."""
         self._append(fmt.NOTE, [fmt.pack_json(Note(now(), text))])
+
+    def bad(self, bad: Bad) -> None:
+        """A stretch that a person marked."""
+        self._append(fmt.BAD, [fmt.pack_json(bad)])
 
     def close(self, reason: str = "stopped") -> None:
         """Write the end, wait until the disk has everything, let go; harmless when called twice.

@@ -30,7 +30,7 @@ FILE_HEAD = struct.Struct("<8sII")
 PREFIX = struct.Struct("<IIB")  # body length, CRC, type
 MAX_BODY_BYTES = 256 << 20
 
-HEADER, CHUNK, PACKET, GAP, NOTE, END, SENT, TURN = 1, 2, 3, 4, 5, 6, 7, 8
+HEADER, CHUNK, PACKET, GAP, NOTE, END, SENT, TURN, BAD = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 _SEALED = struct.Struct("<IB")
 _CHUNK = struct.Struct("<IIBBHIdd")  # channels, times, flags, bytes of state, 0, bytes of events, arrived, offset
@@ -95,6 +95,15 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Bad:
+    """A person says that the last ``seconds`` before ``time_s`` (acquisition's clock) are bad, and why."""
+
+    time_s: float
+    seconds: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Sent:
     """A window as it went to a worker for the first time.
 
@@ -129,7 +138,7 @@ class Torn:
     reason: str
 
 
-Record = Header | Chunk | PacketRecord | Gap | Note | Sent | Change | End | Torn
+Record = Header | Chunk | PacketRecord | Gap | Note | Bad | Sent | Change | End | Torn
 
 _EVENTS_MODEL = TypeAdapter(tuple[Event, ...])
 _MODELS: dict[int, TypeAdapter[Any]] = {
@@ -139,6 +148,7 @@ _MODELS: dict[int, TypeAdapter[Any]] = {
     END: TypeAdapter(End),
     SENT: TypeAdapter(Sent),
     TURN: TypeAdapter(Change),
+    BAD: TypeAdapter(Bad),
 }
 
 
@@ -155,7 +165,7 @@ def checksum(kind: int, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(_SEALED.pack(len(body), kind)))
 
 
-def pack_json(record: Header | Gap | Note | Sent | Change | End) -> bytes:
+def pack_json(record: Header | Gap | Note | Bad | Sent | Change | End) -> bytes:
     """Body of a record that is not in the hot path."""
     return _json(dataclasses.asdict(record))
 
@@ -217,7 +227,7 @@ def unpack(kind: int, body: bytes) -> Record:
         return _unpack_packet(body)
     model = _MODELS.get(kind)
     if model is None:
-        raise JournalError(f"a record of unknown type {kind} was found, expected 1 to {TURN}; a newer eegseek wrote it")
+        raise JournalError(f"a record of unknown type {kind} was found, expected 1 to {BAD}; a newer eegseek wrote it")
     try:
         record: Record = model.validate_json(body)
     except (ValidationError, RecursionError) as error:

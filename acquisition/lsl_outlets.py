@@ -30,12 +30,12 @@ class Outlets:
     name, source_id
         Of the EEG stream; the marker stream's id is the same with ``-markers``.
     marker_name
-        Of the marker stream.
+        Of the marker stream; None: there is none, and the EEG has no end of its own.
     lan
         Let the local network see both (unencrypted).
     """
 
-    def __init__(self, info: StreamInfo, *, name: str, source_id: str, marker_name: str, lan: bool) -> None:
+    def __init__(self, info: StreamInfo, *, name: str, source_id: str, marker_name: str | None, lan: bool) -> None:
         self._info = info
         self._name = name
         self._source_id = source_id
@@ -56,16 +56,22 @@ class Outlets:
             channel = channels.append_child("channel")
             for key, value in (("label", label), ("unit", "microvolts"), ("type", "EEG")):
                 channel.append_child_value(key, value)
-        markers = pylsl.StreamInfo(
-            self._marker_name, "Markers", 1, pylsl.IRREGULAR_RATE, pylsl.cf_string, f"{self._source_id}-markers"
-        )
-        for description in (eeg, markers):
-            self._say(description.desc().append_child("eegseek"))
-        self.eeg, self.markers = pylsl.StreamOutlet(eeg), pylsl.StreamOutlet(markers)
-        if not self._lan:
-            lsl_scope.seal(self.eeg)
-            lsl_scope.seal(self.markers)
+        self._say(eeg.desc().append_child("eegseek"))
+        self.eeg = pylsl.StreamOutlet(eeg)
+        if self._marker_name is not None:
+            markers = pylsl.StreamInfo(
+                self._marker_name, "Markers", 1, pylsl.IRREGULAR_RATE, pylsl.cf_string, f"{self._source_id}-markers"
+            )
+            self._say(markers.desc().append_child("eegseek"))
+            self.markers = pylsl.StreamOutlet(markers)
+        for outlet in self._outlets:
+            if not self._lan:
+                lsl_scope.seal(outlet)
         return self
+
+    @property
+    def _outlets(self) -> list[Any]:
+        return [outlet for outlet in (self.eeg, self.markers) if outlet is not None]
 
     def __exit__(self, *_: object) -> None:
         """Take both away: liblsl closes an outlet when its object goes."""
@@ -82,7 +88,7 @@ class Outlets:
         if wait_s == 0:
             return
         until = None if wait_s is None else now() + wait_s
-        for what, outlet in (("EEG", self.eeg), ("marker", self.markers)):
+        for what, outlet in zip(("EEG", "marker"), self._outlets, strict=False):
             while not outlet.wait_for_consumers(_POLL_S):
                 if stop.is_set():
                     return
@@ -93,11 +99,11 @@ class Outlets:
     def linger(self, stop: threading.Event) -> None:
         """Stay until the consumers have taken what is left and gone."""
         until = now() + LINGER_S
-        while (self.eeg.have_consumers() or self.markers.have_consumers()) and now() < until and not stop.is_set():
+        while any(outlet.have_consumers() for outlet in self._outlets) and now() < until and not stop.is_set():
             stop.wait(_POLL_S)
 
     def _say(self, child: Any) -> None:
         child.append_child_value("simulated", str(self._info.simulated).lower())
-        child.append_child_value("finite", "true")
+        child.append_child_value("finite", str(self._marker_name is not None).lower())
         if self._info.line_hz is not None:
             child.append_child_value("line_hz", f"{self._info.line_hz:g}")

@@ -139,6 +139,12 @@ def stream_settings(
     """Play what settings describe, with a progress line on a terminal; SIGINT and SIGTERM end it cleanly."""
     if not isinstance(settings, RecordingSource | ParticipantSource):
         raise SettingsError(f"source.kind '{settings.kind}' is live already; stream a recording or a participant")
+    if isinstance(settings, ParticipantSource) and settings.react_to:
+        from acquisition.reacted import react
+
+        with _stopping() as stop, _progress_line(name) as progress:
+            react(settings, name=name, source_id=source_id, lan=lan, wait=wait, stop=stop, progress=progress)
+        return
     source = make_source(settings.model_copy(update={"speed": 0.0}))
     with _stopping() as stop, _progress_line(name) as progress:
         played = stream(
@@ -269,7 +275,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--source", type=Path, required=True, help="JSON of a source, as in the settings")
     parser.add_argument("--name", required=True)
     parser.add_argument("--source-id", required=True)
-    parser.add_argument("--marker-name", required=True)
+    parser.add_argument("--marker-name", help="of the marker stream; one that reacts to another stream has none")
     parser.add_argument("--chunk", type=int, help="samples pushed at once")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for consumers")
     parser.add_argument("--lan", action="store_true", help="let the local network see the streams (unencrypted)")

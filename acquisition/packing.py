@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from acquisition.types import Epoch, Missed, Refused
-from wire.packets import Draft, Rejected, Stamps, Window
+from wire.packets import Draft, Rejected, Stamps, Tap, Window
+
+Kind = TypeVar("Kind", bound=Window)
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,15 @@ class Packer:
 
     def window(self, epoch: Epoch, now: float, part: int | None = None) -> Window:
         """An accepted window, cut ``now``, or one of its parts."""
+        return self._as(Window, epoch, now, part)
+
+    def tap(self, epoch: Epoch, now: float) -> Tap:
+        """A copy of it for those who look on."""
+        return self._as(Tap, epoch, now, None)
+
+    def _as(self, kind: type[Kind], epoch: Epoch, now: float, part: int | None) -> Kind:
         due, arrived = (None, None) if self.replayed else (epoch.sample_due, epoch.sample_in)
-        return Window(
+        return kind(
             session=self.session,
             segment=self.segment,
             sequence=epoch.sequence,

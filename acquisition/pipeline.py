@@ -106,6 +106,11 @@ class Pipeline:
         self._judge = Judge(self._ring, info, plan, self.channels, self._settling)
         self._pending: list[Pending] = []
 
+    @property
+    def ring(self) -> Ring:
+        """The last seconds of the stream, for reading only."""
+        return self._ring
+
     def feed(self, chunk: Chunk) -> list[Output]:
         """Take a chunk, empty or not, and return what it decided.
 

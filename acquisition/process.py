@@ -14,7 +14,7 @@ import zmq
 from acquisition import journal
 from acquisition.averages import Averages
 from acquisition.broker import Broker
-from acquisition.configure import encoder_of, plan_of, session_folder
+from acquisition.configure import bundle_of, plan_of, session_folder
 from acquisition.control import Control
 from acquisition.delivery_account import check_end
 from acquisition.dispatch import Dispatcher
@@ -28,7 +28,7 @@ from acquisition.situation import Situation
 from acquisition.sources.factory import make_source
 from acquisition.switches import Switches
 from acquisition.types import Source
-from config.bundles import EncoderSpec, fingerprint
+from config.bundles import fingerprint
 from config.errors import JournalError
 from config.settings import Settings
 from wire import tuning
@@ -61,23 +61,26 @@ def run(settings: Settings, switches: Switches, source: Source | None = None) ->
         The bundle, the settings, the source, an endpoint or the journal cannot be used; or the account does not
         close.
     """
-    spec = encoder_of(settings)
+    spec = bundle_of(settings)
     plan = plan_of(settings, spec)
-    if not spec.causal:
+    switches.calibrating = spec is None
+    if spec is not None and not spec.causal:
         _log.warning("encoder '%s' was trained on EEG filtered without causality", settings.inference.encoder)
     recorder, folder = _recorder(settings)
+    live = settings.dispatch.policy == "drop_oldest"
     job = Job(
         session=settings.session.name,
         segment=recorder.segment,
         plan=plan,
         source=make_source(settings.source) if source is None else source,
         kind=settings.source.kind,
-        wait_worker_s=settings.run.start_s if settings.dispatch.policy == "drop_oldest" else 0.0,
+        wait_worker_s=settings.run.start_s if live and spec is not None else 0.0,
         former=_former(settings, folder, recorder.segment, plan, switches),
     )
     handoff = Handoff(BATCHES[settings.dispatch.policy])
-    broker = _broker(settings, spec, recorder, handoff, switches)
-    live = settings.dispatch.policy == "drop_oldest"
+    encoders = [] if spec is None else [fingerprint(spec)]
+    dispatcher = Dispatcher(settings.dispatch, settings.session.name, encoders)
+    broker = _broker(settings, plan, dispatcher, recorder, handoff, switches)
     tuning.settle(settings.run, live=live)
     if live and settings.run.awake:
         broker.readiness.awake.open()
@@ -131,14 +134,15 @@ def _former(settings: Settings, folder: Path | None, segment: int, plan: Plan, s
     return partial(rebuild, folder, segment, settings.session.name, plan, switches.stopping)
 
 
-def _broker(settings: Settings, spec: EncoderSpec, recorder: Recorder, handoff: Handoff, switches: Switches) -> Broker:
-    dispatcher = Dispatcher(settings.dispatch, settings.session.name, [fingerprint(spec)])
+def _broker(
+    settings: Settings, plan: Plan, dispatcher: Dispatcher, recorder: Recorder, handoff: Handoff, switches: Switches
+) -> Broker:
     history = History(settings.dispatch.history)
     return Broker(
         endpoints_of(settings.run),
         settings.dispatch,
         dispatcher,
-        Control(spec, switches, dispatcher, history, recorder),
+        Control(plan, switches, dispatcher, history, recorder, settings.inference.encoder),
         history,
         recorder,
         handoff,

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import zmq
 
 from acquisition.averages import Averages
-from acquisition.delivery_account import PAUSED, Cut
+from acquisition.delivery_account import CALIBRATION, PAUSED, Cut
 from acquisition.foresight import Foresight
 from acquisition.handoff import Batch, Facts, Handoff
+from acquisition.onlookers import Onlookers
 from acquisition.packing import Packer
 from acquisition.pipeline import Pipeline
 from acquisition.plan import Plan
@@ -35,7 +36,7 @@ from acquisition.types import (
 )
 from config.errors import EegseekError
 from wire.clock import now
-from wire.packets import Draft, Quality, Rejected, State, Window
+from wire.packets import Draft, Preview, Quality, Rejected, State, Tap, Window
 from wire.states import RECOVERED_S
 
 READ_S = 0.05
@@ -97,7 +98,7 @@ class Reader:
         self.switches = switches
         self.state: State = "waiting"
         self.message = ""
-        self.paused = 0
+        self.aside = {PAUSED: 0, CALIBRATION: 0}
         self.paused_parts = 0
         self.gaps = 0
         self.samples = 0
@@ -105,6 +106,8 @@ class Reader:
         self._packer: Packer | None = None
         self._facts: Facts | None = None
         self._aside: Averages | None = None
+        self._why = PAUSED
+        self._onlookers: Onlookers | None = None
         self._foresight: Foresight | None = None
         self._silences = Silences()
         self._told_s = self._quality_s = self._back_s = float("-inf")
@@ -154,6 +157,8 @@ class Reader:
             changed = self._turn(chunk.state, got=chunk.samples.shape[1] > 0) or resumed
             changed |= self._remark(chunk)
             self._hand_over(outputs, changed=changed)
+            if self.switches.previews and self._onlookers is not None:
+                self._show(self._onlookers.look(chunk, now()))
             final = chunk.final
 
     def _prepare(self, foresight: Foresight) -> None:
@@ -196,6 +201,7 @@ class Reader:
             len(job.plan.window.parts_s),
         )
         self._facts = _facts(info, pipeline)
+        self._onlookers = Onlookers(pipeline, job.session, job.segment)
         self._pipeline = pipeline
         self._tell("connected", _words(info, rebuilt))
         self._before_s, self._rate_hz = rebuilt.last_s, info.rate_hz
@@ -216,9 +222,11 @@ class Reader:
 
     def _pause(self, pipeline: Pipeline) -> None:
         """While paused, windows are averaged apart: what nobody decodes must not be in a later average."""
-        if self.switches.paused and self._aside is None:
+        paused = self.switches.paused or self.switches.calibrating
+        if paused and self._aside is None:
+            self._why = CALIBRATION if self.switches.calibrating else PAUSED
             self._aside, pipeline.averages = pipeline.averages, Averages(self.job.plan.max_stimuli)
-        elif not self.switches.paused and self._aside is not None:
+        elif not paused and self._aside is not None:
             pipeline.averages, self._aside = self._aside, None
 
     def _resume(self, chunk: Chunk) -> bool:
@@ -284,6 +292,7 @@ class Reader:
     ) -> None:
         at = now()
         windows: list[Window] = []
+        taps: list[Tap] = []
         rejected: list[Rejected] = []
         gaps: list[Gap] = []
         for output in outputs:
@@ -291,8 +300,8 @@ class Reader:
                 case Epoch() if self._aside is None:
                     windows.append(self._pack.window(output, at))
                 case Epoch():
-                    self.paused += 1
-                    rejected.append(self._pack.rejected(output, (PAUSED,)))
+                    self.aside[self._why] += 1
+                    rejected.append(self._pack.rejected(output, (self._why,)))
                 case Early() if self._aside is None:
                     windows.append(self._pack.window(output.epoch, at, output.part))
                 case Early():
@@ -305,6 +314,8 @@ class Reader:
                     self._foresight.expect(output)
                 case Gap():
                     gaps.append(output)
+            if self.switches.taps and isinstance(output, Epoch):
+                taps.append(self._pack.tap(output, at))
         due = self._foresight.due() if self._foresight is not None else []
         quality = self._quality(at)
         self._count_gaps(gaps)
@@ -323,6 +334,7 @@ class Reader:
                     rejected=tuple(rejected),
                     due=tuple(due),
                     quality=quality,
+                    taps=tuple(taps),
                     cut=self._cut(),
                     state=self.state,
                     message=self.message,
@@ -331,6 +343,12 @@ class Reader:
                 ),
                 self.switches.stopping,
             )
+
+    def _show(self, previews: tuple[Preview, ...]) -> None:
+        """Hand over what is only looked at, behind the windows of the same chunk."""
+        if previews:
+            batch = Batch(previews=previews, cut=self._cut(), state=self.state, message=self.message)
+            self.handoff.put(batch, self.switches.stopping)
 
     @property
     def _pack(self) -> Packer:
@@ -363,7 +381,8 @@ class Reader:
         return Cut(
             counters=account.counters(),
             rejected_by=dict(account.rejected_by),
-            paused=self.paused,
+            paused=self.aside[PAUSED],
+            calibration=self.aside[CALIBRATION],
             paused_parts=self.paused_parts,
             extra={"samples": self.samples, "gaps": self.gaps, "evicted": self._pipeline.averages.evicted},
         )

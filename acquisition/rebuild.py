@@ -9,7 +9,7 @@ from pathlib import Path
 
 from acquisition import journal
 from acquisition.averages import Averages
-from acquisition.delivery_account import PAUSED
+from acquisition.delivery_account import ASIDE
 from acquisition.journal_format import PacketRecord
 from acquisition.pipeline import Pipeline
 from acquisition.plan import Plan
@@ -72,7 +72,7 @@ def _add(
     file: Path, session: str, plan: Plan, averages: Averages, stopping: Callable[[], bool]
 ) -> tuple[int, float | None]:
     """Windows of one journal, added to the averages; how many, and the stamp of its last sample on this clock."""
-    paused = _paused(file)
+    paused = _aside(file)
     source = journal.JournalSource(file)
     pipeline = Pipeline(source.open(), plan.whole)
     count = 0
@@ -101,8 +101,8 @@ def _take(outputs: list[Output], paused: set[int], averages: Averages) -> int:
     return len(epochs)
 
 
-def _paused(file: Path) -> set[int]:
-    """Sequence numbers of windows that were good, but rejected because the run was paused."""
+def _aside(file: Path) -> set[int]:
+    """Sequence numbers of windows that were good, but rejected because the run was paused, or had no encoder yet."""
     topic = TOPIC_OF[Rejected]
     packets = (r.packet for r in journal.read(file) if isinstance(r, PacketRecord) and r.frames[0] == topic)
-    return {p.sequence for p in packets if isinstance(p, Rejected) and p.reasons == (PAUSED,)}
+    return {p.sequence for p in packets if isinstance(p, Rejected) and p.reasons in ASIDE}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acquisition.journal import ROTATE_BYTES, JournalWriter, Sent, make_header
+from acquisition.journal import ROTATE_BYTES, Bad, JournalWriter, Sent, make_header
 from acquisition.space import Space, free_bytes
 from acquisition.types import Chunk, Gap, StreamInfo
 from config.errors import JournalError
@@ -120,6 +120,11 @@ class Recorder:
         """Words of the people in the room, or of ours."""
         if self._writer is not None:
             self._writer.note(text)
+
+    def bad(self, bad: Bad) -> None:
+        """A stretch that a person marked."""
+        if self._writer is not None:
+            self._writer.bad(bad)
 
     def close(self, reason: str) -> None:
         """Write the end and wait for the disk; harmless when called twice."""

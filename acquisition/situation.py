@@ -10,6 +10,8 @@ from acquisition.dispatch import Dispatcher
 from acquisition.handoff import Batch, Facts
 from wire.packets import PeerState, State, Status
 
+CALIBRATING = "calibrating: windows go to training, none is answered"
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -25,6 +27,8 @@ class Situation:
         Its account, and what it is.
     paused
         On request.
+    calibrating
+        There is no encoder yet.
     ended
         Words of the end, empty before.
     """
@@ -36,6 +40,7 @@ class Situation:
     cut: Cut = field(default_factory=Cut)
     facts: Facts = field(default_factory=Facts)
     paused: bool = False
+    calibrating: bool = False
     ended: str = ""
     ailments: tuple[str, ...] = ()
 
@@ -50,6 +55,8 @@ class Situation:
             return "stopped", self.ended
         if self.state not in ("connected", "recovered"):
             return self.state, self.message
+        if self.calibrating:
+            return "paused", CALIBRATING
         if self.paused:
             return "paused", "stimuli are rejected until start"
         if not dispatcher.workers.usable():

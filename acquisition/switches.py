@@ -19,6 +19,10 @@ class Switches:
         A worker is ready to take windows.
     drafts
         One of them can begin with the first samples of a window.
+    calibrating
+        There is no encoder yet: stimuli are rejected with the reason ``calibration``.
+    taps, previews
+        Somebody subscribes to them.
     """
 
     def __init__(self) -> None:
@@ -26,6 +30,9 @@ class Switches:
         self.paused = False
         self.served = False
         self.drafts = False
+        self.calibrating = False
+        self.taps = False
+        self.previews = False
 
     def install(self) -> None:
         """Let SIGINT and SIGTERM ask for a stop from here on."""

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from acquisition.averages import Averages
-from acquisition.delivery_account import PAUSED
+from acquisition.delivery_account import ASIDE
 from acquisition.journal_format import Header, PacketRecord, Record, Sent
 from acquisition.plan import Plan
 from acquisition.recut import Recut
@@ -141,7 +141,7 @@ class Check:
 
     def _settle(self, last: bool = False) -> None:
         """Take in what is open, beside what was written of it."""
-        batch = self._recut.take([s for s, packet in self._refusals.items() if packet.reasons == (PAUSED,)])
+        batch = self._recut.take([s for s, packet in self._refusals.items() if packet.reasons in ASIDE])
         for window in batch.windows:
             self.counts[_name(window, "sent")] += 1
             self._waiting[window.key] = window

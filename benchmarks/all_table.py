@@ -53,6 +53,7 @@ BENCHES: tuple[Bench, ...] = (
     Bench("high-rate", "benchmarks.high_rate:run_high_rate", 600, {"seconds": 60.0}, {"seconds": 15.0}),
     Bench("workers", "benchmarks.workers:run_workers", 600, {}, {"seconds": 3.0}),
     Bench("start", "benchmarks.start:run_start", 600, {}, {"tries": 2, "cold": 0}),
+    Bench("dashboard", "benchmarks.dashboard:run_dashboard", 600, {}, {"seconds": 4.0}),
     Bench("scale", "benchmarks.scale:run_scale", 600, {}, {"quick": True}),
 )  # fmt: skip
 TABLE = "benchmarks.all_table:BENCHES"

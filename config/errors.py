@@ -8,7 +8,8 @@ Tree
     ├── SettingsError            E100  a setting, an option or an argument cannot be used
     │   ├── UnknownSetting       E101  a setting or preset of this name does not exist
     │   ├── SettingsFileError    E102  a settings file cannot be read
-    │   └── MisfitError          E110  the stream cannot give what the encoder was trained on
+    │   ├── MisfitError          E110  the stream cannot give what the encoder was trained on
+    │   └── PlanError            E120  a plan for the presenter, or a picture in it, cannot be used
     ├── BundleError              E200  an encoder, a gallery or data for them are truncated, foreign or do not fit
     │   ├── SpaceMismatch        E201  encoder and gallery are of different embedding spaces
     │   └── SearchFailed         E210  Milvus did not answer a search
@@ -16,7 +17,8 @@ Tree
     │   ├── StreamNotFound       E301
     │   ├── AmbiguousStream      E302
     │   ├── StreamLost           E303
-    │   └── RecordingError       E310  a recording is empty, has no markers, or cannot be read
+    │   ├── RecordingError       E310  a recording is empty, has no markers, or cannot be read
+    │   └── UnclearDelay         E320  a photodiode's channel does not tell the delay of the screen
     ├── WireError                E400  a message is malformed or of another version
     │   └── EndpointError        E410  a port or socket path is in use or not allowed
     │       └── KeysError        E411  a key is missing, not known, or open to others
@@ -26,7 +28,8 @@ Tree
     │   ├── SessionError         E602  no running session answers, or it refuses
     │   ├── OutputError          E610  a report or trace cannot be written
     │   └── InternalError        E690  sums do not hold: a bug
-    └── PathError                E700  a file or folder cannot be used
+    ├── PathError                E700  a file or folder cannot be used
+    └── ScreenError              E800  there is no screen, or no window can be opened on it
 
 A message says what, which (quoted), what was expected, and what to do next, in one sentence. Where a command line shows
 it, its code follows: ``eegseek: … [E301]``; ``eegseek explain E301`` tells more, and ``docs/errors.md`` has them all.
@@ -99,6 +102,14 @@ class MisfitError(SettingsError):
     )
 
 
+class PlanError(SettingsError):
+    """What is to be presented cannot be: the plan, a picture in it, or a rate that the screen does not reach."""
+
+    code = "E120"
+    why = "A picture was moved or is damaged, a category has too few of them, or the plan was edited by hand."
+    do = "The sentence names the picture, category or line; mend it, or make the plan again with `eegseek present`."
+
+
 class BundleError(EegseekError):
     """An encoder, a gallery, or data for one, is truncated, foreign, or does not fit what it is used with."""
 
@@ -161,6 +172,14 @@ class RecordingError(SourceError):
     code = "E310"
     why = "The recording was cut off, exported without its markers, or is not what its name says."
     do = "The sentence names the file and what is missing in it. Where markers have another name, give their stream."
+
+
+class UnclearDelay(SourceError):
+    """A photodiode's channel and the markers do not give one clear delay between marker and light."""
+
+    code = "E320"
+    why = "The sensor is not over the patch, the channel is another, or markers and light are not of one presentation."
+    do = "Put the sensor on the patch, present `eegseek present --delay-test`, record it, and name the right channel."
 
 
 class WireError(EegseekError):
@@ -244,6 +263,14 @@ class PathError(EegseekError):
     code = "E700"
     why = "The disk is full, a path does not exist, or permissions do not allow it."
     do = "Check the path that the sentence names, the free space, and the permissions."
+
+
+class ScreenError(EegseekError):
+    """There is no screen to present on, or no window can be opened."""
+
+    code = "E800"
+    why = "The program was started over ssh or by a service, without DISPLAY or WAYLAND_DISPLAY, or the driver refuses."
+    do = "Start it from a desktop session of that machine; without a screen, `xvfb-run` gives one that nobody sees."
 
 
 def tree(root: type[EegseekError] = EegseekError) -> list[type[EegseekError]]:

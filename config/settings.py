@@ -134,6 +134,10 @@ class ParticipantSource(Frozen):
     level_uv: NonNegativeFloat | None = None
     """Amplitude of a response of weight 1, µV, in place of ``snr_db``: the same whatever pictures are shown."""
     signal: bool = True
+    react_to: str = ""
+    """Name of an LSL marker stream: in place of a schedule of its own the participant reacts to each marker that comes
+    there, at its stamp, until stopped. ``category/name`` evokes mostly what all of its category do; with ``responses``
+    what that file says of the label, or of its category. ``rsvp_hz`` then only says what ``snr_db`` is meant for."""
     line_hz: PositiveFloat = 50.0
     line_uv: NonNegativeFloat = 5.0
     alpha_uv: NonNegativeFloat = 4.0
@@ -155,8 +159,8 @@ AnySource = Annotated[LslSource | BrainFlowSource | RecordingSource | Participan
 class MarkerSettings(Frozen):
     """Which markers are stimuli, and how far they may stray."""
 
-    stimulus: str = r"^(?!0$).+"
-    """Regular expression that a stimulus label matches from start to end; others are notes."""
+    stimulus: str = r"^(?!0$)(?!catch/).+"
+    """Regular expression that a stimulus label matches from start to end; others are notes, as catch trials are."""
     early_s: PositiveFloat = 2.0
     """A marker may arrive this long before its samples."""
     late_s: PositiveFloat = 2.0
@@ -225,6 +229,20 @@ class InferenceSettings(Frozen):
         return index
 
 
+class DashboardSettings(Frozen):
+    """The dashboard (``eegseek dashboard``, ``eegseek run --dashboard``)."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253)] = "127.0.0.1"
+    """Address it listens at. Beyond this machine (0.0.0.0 or an address of it) a token is asked for; what is sent is
+    not encrypted, so it is better to stay on loopback and use a tunnel (docs/dashboard.md)."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 8477
+    token: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]{16,128})?$")] = ""
+    """Whoever opens the dashboard must show it. Empty: none on loopback, and beyond it one that is made anew for each
+    session and printed with the address."""
+    names: tuple[str, ...] = ()
+    """More names that browsers reach it by, without a port; others than its address and this machine's are refused."""
+
+
 class DisplaySettings(Frozen):
     """What is shown."""
 
@@ -281,4 +299,5 @@ class Settings(Frozen):
     dispatch: DispatchSettings = DispatchSettings()
     inference: InferenceSettings = InferenceSettings()
     display: DisplaySettings = DisplaySettings()
+    dashboard: DashboardSettings = DashboardSettings()
     run: RunSettings = RunSettings()

@@ -111,6 +111,12 @@ class Anytime:
         self._standing: dict[Place, Standing] = {}
         self._whole: dict[Place, Standing] = {}
 
+    def copy(self) -> Anytime:
+        """As it is now, for another thread."""
+        made = Anytime()
+        made._standing, made._whole = dict(self._standing), dict(self._whole)
+        return made
+
     def add(self, result: Result, true_id: str | None) -> None:
         """Take in the answers of a part or a whole window, in any order.
 

@@ -13,6 +13,7 @@ from wire.curve import Handshake
 from wire.endpoints import Endpoints
 from wire.packets import Command, Count, Heartbeat, Packet, Reply, State
 from wire.sockets import connect, make, receive, send
+from wire.streams import ON_DEMAND, SHOWN, TOPIC_OF
 
 ANSWER_S = 2.0
 """A request without a reply for this long is made again, as a new one: a repeated id would bring the reply alone."""
@@ -72,10 +73,31 @@ class Client:
         ends = self.endpoints
         self._handshake = Handshake(control, ends.control, ends.keys)
         connect(control, ends.control, ends.keys)
-        results.subscribe(b"")
+        for topic in SHOWN:
+            results.subscribe(topic)
         connect(results, ends.results, ends.keys)
         for socket in self._sockets:
             self._poller.register(socket, zmq.POLLIN)
+
+    def listen(self, kind: type[Packet], *, on: bool = True) -> None:
+        """Subscribe to one more kind of packet, such as `Preview` or `Tap`; called by the thread that reads.
+
+        Parameters
+        ----------
+        kind
+            Published on ``results``, on demand.
+        on
+            False: no more of it. What is subscribed to twice has to be given up twice.
+
+        Raises
+        ------
+        WireError
+            It is not on demand, or the connection is not open.
+        """
+        topic = TOPIC_OF[kind]
+        if topic not in ON_DEMAND or not self._sockets:
+            raise WireError(f"{kind.__name__} cannot be subscribed to here; on demand are {ON_DEMAND}, once open")
+        (self._sockets[0].subscribe if on else self._sockets[0].unsubscribe)(topic)
 
     def close(self) -> None:
         """Say farewell and let go of the sockets; harmless when called twice."""
@@ -134,6 +156,10 @@ class Client:
         name = f"{self.name}-{self.pid}-{self._count}"
         if send(self._sockets[1], Command(id=name, command="since", sequence=since)):
             self.asked = Asked(name, key, answered, at_s)
+
+    def order(self, command: Command) -> bool:
+        """Send somebody's command; its reply is among the arrivals. False where acquisition is not there."""
+        return send(self._sockets[1], command)
 
     def replied(self, reply: Reply) -> Asked | None:
         """The request that a reply answers, which is then no longer on its way; None for another's or a late one."""

@@ -1,4 +1,4 @@
-"""The parts of the terminal display, each a list of lines for a given width. Pure."""
+"""The parts of the live view of a terminal, each a list of lines for a given width. Pure."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def beside(left: Sequence[Text], right: Sequence[Text], width: int, height: int)
     half = (width - 2) // 2
     lines = []
     for k in range(height):
-        line = fit(left[k], half) if k < len(left) else Text(" " * half)
+        line = Text().append_text(fit(left[k], half) if k < len(left) else Text(" " * half))  # the style ends there
         line.append("  ")
         lines.append(line.append_text(fit(right[k], width - half - 2)) if k < len(right) else line)
     return lines

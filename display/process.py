@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 from config.settings import ParticipantSource, Settings
 from display.client import Client, Malformed
+from display.dashboard.view import View
 from display.lsl import Outlet
 from display.plain import Plain
 from display.report import report, write_report
 from display.state import State
-from display.terminal import Terminal
+from display.terminal import Terminal, usable
 from display.trace import Trace
 from display.truth import Truth, read_truth
 from wire import tuning
@@ -74,8 +75,8 @@ class Screen(Protocol):
         ...
 
 
-def screens(settings: Settings, options: Options) -> list[Screen]:
-    """What a display's settings ask for."""
+def screens(settings: Settings, options: Options, state: State) -> list[Screen]:
+    """What a display's settings ask for; a live view stands last."""
     shown = settings.display
     found: list[Screen] = []
     if options.trace is not None:
@@ -84,10 +85,10 @@ def screens(settings: Settings, options: Options) -> list[Screen]:
         found.append(Outlet(f"eegseek-results-{settings.session.name}", lan=shown.lan))
     if options.headless:
         found.append(Plain(quiet=True))
-    elif shown.plain or not sys.stdout.isatty():
+    elif shown.plain or not usable():
         found.append(Plain())
     else:
-        found.append(Terminal(shown.top_k))
+        found.append(Terminal(settings, state))
     return found
 
 
@@ -102,12 +103,21 @@ class Display:
         Its connection.
     shown_on
         Where it shows it.
+    lock
+        Held while the state changes, where other threads read it.
     """
 
-    def __init__(self, state: State, client: Client, shown_on: Sequence[Screen]):
+    def __init__(
+        self,
+        state: State,
+        client: Client,
+        shown_on: Sequence[Screen],
+        lock: AbstractContextManager[object] | None = None,
+    ):
         self.state = state
         self.client = client
         self.screens = shown_on
+        self.lock = lock or nullcontext()
         self._stop = False
         self._ticked_s = self._beat_s = self._asked_s = float("-inf")
         self._awake_s = 0.0
@@ -137,7 +147,8 @@ class Display:
     def _once(self) -> None:
         for packet, fetched in self.client.arrivals(BEAT_S / 5):
             self._awake()
-            self._take(packet, fetched)
+            with self.lock:
+                self._take(packet, fetched)
         at_s = self._awake()
         if at_s - self._beat_s >= BEAT_S:
             self._beat_s = at_s
@@ -146,7 +157,8 @@ class Display:
         self._ask(at_s)
         if at_s - self._ticked_s >= REDRAW_S:
             self._ticked_s = at_s
-            self.state.turns.watch(at_s)
+            with self.lock:
+                self.state.turns.watch(at_s)
             for screen in self.screens:
                 screen.tick(self.state, at_s)
 
@@ -206,12 +218,21 @@ def show(settings: Settings, options: Options) -> int:
     ends = endpoints_of(settings.run)
     state = State(Truth())
     client = Client(ends, options.name or "display", os.getpid())
-    display = Display(state, client, screens(settings, options))
+    shown_on = screens(settings, options, state)
+    live = shown_on[-1] if isinstance(shown_on[-1], Terminal) else None
+    display = Display(state, client, shown_on) if live is None else _watcher(state, client, live, shown_on[:-1])
+
+    def run() -> None:
+        tuning.settle(settings.run, live=settings.dispatch.policy == "drop_oldest")
+        display.run()
+
     old = {number: signal.signal(number, display.stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         state.truth = read_truth(settings)
-        tuning.settle(settings.run, live=settings.dispatch.policy == "drop_oldest")
-        display.run()
+        if live is None:
+            run()
+        else:
+            live.host(run, display.stop)
     finally:
         numbers = report(state, now(), snr_db(settings))
         display.finish(numbers)
@@ -220,6 +241,12 @@ def show(settings: Settings, options: Options) -> int:
     if settings.display.report:
         write_report(Path(settings.display.report), numbers)
     return 0
+
+
+def _watcher(state: State, client: Client, view: View, others: Sequence[Screen]) -> Display:
+    from display.dashboard.process import Watcher  # which is a display itself
+
+    return Watcher(state, client, view, others)
 
 
 def snr_db(settings: Settings) -> float | None:

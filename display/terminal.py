@@ -1,121 +1,129 @@
-"""The live terminal display: one screen, drawn at most five times a second."""
+"""The live view on a terminal: textual in the main thread, where signals arrive, and the display in one of its own.
+
+What draws never holds up what receives: a terminal that does not read, or a slow line to it, costs no result.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
-
-from display import panels
-from display.accuracy import AVERAGE, SINGLE
-from display.panels import Scores
-from display.plain import summary
+from config.settings import Settings
+from display.dashboard.view import View
+from display.plain import Write, out, summary
 from display.state import State
-from wire.packets import Result
 
-RECENT = 500
-"""Results behind the latency that is drawn."""
-RESAMPLES = 300
-SCORE_EVERY_S = 1.0
-MIN_WIDTH, MIN_HEIGHT = 40, 12
+DRAWING_FAILED = 3
+"""Exit code that the supervisor answers with a new start."""
 
 
-def scores(state: State) -> Scores:
-    """What is drawn of accuracy and latency."""
-    counted = state.accuracy
-    early = {
-        "averages": state.anytime.summary(AVERAGE, RESAMPLES),
-        "single trials": state.anytime.summary(SINGLE, RESAMPLES),
-    }
-    return Scores(
-        latest=counted.latest(RESAMPLES),
-        single=counted.single(RESAMPLES),
-        by_repeats=counted.by_repeats(0),
-        total=state.latencies.total(RECENT),
-        stages=state.latencies.stages(RECENT),
-        anytime={name: summary for name, summary in early.items() if summary is not None},
-        parts=state.part_latencies.total(RECENT),
-    )
+def usable() -> bool:
+    """Whether a live view can be drawn here, and take keys."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def screen(state: State, shown: Scores, at_s: float, width: int, height: int, top_k: int) -> list[Text]:
-    """The whole screen: exactly ``height`` lines of ``width`` cells.
+class Terminal(View):
+    """The live view: it takes the whole screen, gives it back, and leaves the summary behind.
 
-    Answers give way first on a small screen, so that counters and states always show.
-    """
-    width, height = max(width, MIN_WIDTH), max(height, MIN_HEIGHT)
-    top, bottom = panels.head(state, at_s, width), panels.counters(state, width)
-    free = height - len(top) - len(bottom)
-    held = max((len(answer.hits) for answer in state.latest.answers), default=1) if state.latest else top_k
-    top_k = max(1, min(top_k, held, free - 2 - (state.early is not None) - 9))
-    answers = panels.answers(state, top_k, width)
-    rows = free - len(answers)
-    half = (width - 2) // 2
-    right = panels.latency(shown, half)
-    workers = panels.processes(state, at_s, half)
-    lines = [*top, *answers]
-    if rows > 0:
-        spare = rows - len(right)
-        if spare >= 3:  # room under the latencies
-            right = [*right, *panels.channels(state.quality, half, spare)]
-            left = _stack(panels.accuracy(state, shown, half, rows - min(len(workers), rows // 2)), workers, rows)
-        else:
-            channels = panels.channels(state.quality, half, 2)
-            below = [*channels, *workers][: max(rows - 4, 0)]
-            left = _stack(panels.accuracy(state, shown, half, rows - len(below)), below, rows)
-        lines += panels.beside(left, right, width, rows)
-    return [panels.fit(line, width) for line in [*lines, *bottom]][:height]
-
-
-def _stack(upper: list[Text], lower: list[Text], rows: int) -> list[Text]:
-    """Two blocks in ``rows`` lines, the lower one whole where it can be."""
-    return [*upper[: max(rows - len(lower), 1)], *lower]
-
-
-class Terminal:
-    """The live screen. The constructor only stores; it draws on the alternate screen and leaves the summary behind.
+    The constructor only stores.
 
     Parameters
     ----------
-    top_k
-        Hits shown of each answer.
-    console
-        Where to draw.
+    settings
+        Of the session.
+    state
+        Folded by the display's thread.
+    write
+        Takes the lines of the summary.
     """
 
-    def __init__(self, top_k: int, console: Console | None = None):
-        self.top_k = top_k
-        self.console = console or Console()
-        self._live: Live | None = None
-        self._scores: Scores | None = None
-        self._scored_s = 0.0
-
-    def open(self) -> None:
-        """Take the screen."""
-        # drawn by tick alone: a refresh thread of rich would redraw what has not changed
-        self._live = Live(console=self.console, screen=True, auto_refresh=False)
-        self._live.start()
-
-    def result(self, state: State, result: Result) -> None:
-        """Drawn at the next tick."""
-
-    def tick(self, state: State, at_s: float) -> None:
-        """Draw."""
-        if self._live is None:
-            return
-        if self._scores is None or at_s - self._scored_s >= SCORE_EVERY_S:
-            self._scores, self._scored_s = scores(state), at_s
-        size = self.console.size
-        lines = screen(state, self._scores, at_s, size.width, size.height, self.top_k)
-        self._live.update(Group(*lines), refresh=True)
+    def __init__(self, settings: Settings, state: State, write: Write = out):
+        super().__init__(settings, Path(settings.session.folder) / settings.session.name, state)
+        self.write = write
 
     def close(self, state: State, numbers: dict[str, Any]) -> None:
-        """Give the screen back and write the summary."""
-        if self._live is None:
-            return
-        self._live.stop()
-        self._live = None
+        """Write the summary."""
         for line in summary(state, numbers):
-            self.console.print(line, highlight=False, markup=False)
+            self.write(line)
+
+    def host(self, run: Callable[[], None], stop: Callable[[], object]) -> None:
+        """Keep the view open while a display runs, in a thread of its own: until either ends.
+
+        Parameters
+        ----------
+        run
+            Runs the display until it ends or is stopped.
+        stop
+            Stops it, soon.
+
+        Raises
+        ------
+        EegseekError
+            As of the display.
+        SystemExit
+            The view itself failed; its traceback has been written.
+        """
+        # Ctrl-C stays a signal to all who run in this terminal: with the protocol it would be a key like others
+        os.environ |= {"TEXTUAL_ALLOW_SIGNALS": "1", "TEXTUAL_DISABLE_KITTY_KEY": "1"}
+        for name in ("COLUMNS", "LINES"):  # of whoever started us: the terminal itself knows better, and changes
+            os.environ.pop(name, None)
+        from display.tui.app import LiveView
+        from display.tui.driver import driver
+
+        thread = _Thread(run)
+        app = LiveView(self, self.settings.display.top_k, opened=thread.start, driver_class=driver())
+        thread.ended = lambda: self.call(app.exit)
+        try:
+            with _as_before():
+                asyncio.run(app.run_async(mouse=False))
+        finally:
+            self.loop = None
+            stop()
+            if thread.ident is not None:
+                thread.join()
+        if thread.error is not None:
+            raise thread.error
+        if app.return_code:
+            raise SystemExit(DRAWING_FAILED)
+
+
+class _Thread(threading.Thread):
+    """Runs a display and keeps its error."""
+
+    def __init__(self, display: Callable[[], None]):
+        super().__init__(name="display", daemon=True)
+        self.display = display
+        self.ended: Callable[[], None] = lambda: None
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self.display()
+        except Exception as error:
+            self.error = error
+        finally:
+            self.ended()
+
+
+@contextmanager
+def _as_before() -> Iterator[None]:
+    """Leave the terminal's settings as they were; Ctrl-Z, which would stop who started us and not us, does nothing."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    quiet = termios.tcgetattr(sys.stdin)
+    quiet[6][termios.VSUSP] = os.fpathconf(sys.stdin.fileno(), "PC_VDISABLE").to_bytes(1, "little")
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,6 +32,8 @@ class Child:
         How often it was started again.
     spare
         First started once another child of its role is ready, so that it does not slow that one's start.
+    awaits
+        First started once this file is there; empty: at once.
     left
         It failed too often, and the run goes on without it.
     """
@@ -39,14 +42,17 @@ class Child:
     role: Role
     argv: list[str] = field(default_factory=list)
     spare: bool = False
+    awaits: str = ""
     started_s: float = 0.0
     heard_s: float | None = None
     restarts: int = 0
     left: bool = False
 
 
-def may_start(child: Child, children: Iterable[Child]) -> bool:
-    """Whether a child may be started for the first time."""
+def may_start(child: Child, children: Iterable[Child], there: Callable[[str], bool] = os.path.exists) -> bool:
+    """Whether a child may be started for the first time; ``there`` says whether a file is."""
+    if child.awaits and not there(child.awaits):
+        return False
     others = (other for other in children if other.role == child.role and not other.spare)
     return not child.spare or any(other.heard_s is not None for other in others)
 
@@ -54,7 +60,8 @@ def may_start(child: Child, children: Iterable[Child]) -> bool:
 def verdict(child: Child, returncode: int | None, now_s: float, limits: RunSettings) -> tuple[Action, str]:
     """What to do with a child, and why in words.
 
-    A display that fails again and again is left out: what is recorded and decoded does not depend on it.
+    A display that fails again and again, or says in mid-run what is wrong, is left out: what is recorded and decoded
+    does not depend on it.
 
     Parameters
     ----------
@@ -78,6 +85,8 @@ def verdict(child: Child, returncode: int | None, now_s: float, limits: RunSetti
         if returncode < 0
         else f"{child.name} exited with {returncode}"
     )
+    if returncode in CLEAR_ERROR and child.role == "display" and child.heard_s is not None:
+        return "leave", why  # a session that runs does not end for what shows it
     if returncode in CLEAR_ERROR or child.role == "source":
         return "give_up", why
     return _again("restart", child, why, limits)

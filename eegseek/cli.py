@@ -20,13 +20,17 @@ from eegseek import (
     cli_classify,
     cli_compare,
     cli_crops,
+    cli_dashboard,
     cli_dataset,
+    cli_delay,
     cli_evaluate,
     cli_explain,
     cli_forget,
     cli_gallery,
     cli_keys,
+    cli_present,
     cli_recover,
+    cli_session,
     cli_training,
     cli_verify,
     dataset_files,
@@ -49,9 +53,13 @@ app.command("train")(cli_training.train)
 app.command("evaluate")(cli_evaluate.evaluate)
 app.command("classify")(cli_classify.classify)
 app.command("compare")(cli_compare.compare)
+app.command("present")(cli_present.present)
+app.command("calibrate-delay")(cli_delay.calibrate_delay)
 app.command("recover")(cli_recover.recover)
 app.command("explain")(cli_explain.explain)
 app.command("forget")(cli_forget.forget)
+app.command("session")(cli_session.session)
+app.command("dashboard")(cli_dashboard.dashboard)
 cli_dataset.app.command("crops")(cli_crops.crops)
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (TOML).")]
@@ -60,6 +68,7 @@ Set = Annotated[list[str], typer.Option("--set", help="Override a setting: secti
 Headless = Annotated[bool, typer.Option("--headless", help="Draw nothing; write the report only.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Log lines in place of the live screen.")]
 Lsl = Annotated[bool, typer.Option("--lsl", help="Send results to the LSL outlet eegseek-results too (JSON strings).")]
+Dashboard = Annotated[bool, typer.Option("--dashboard", help="Also show it in the browser; the address is told.")]
 Report = Annotated[Path | None, typer.Option("--report", "--json", help="Write the final numbers here, as JSON.")]
 Encoder = Annotated[Path | None, typer.Option("--encoder", "-e", help="Folder of the encoder bundle.")]
 Gallery = Annotated[Path | None, typer.Option("--gallery", "-g", help="Folder of the gallery bundle.")]
@@ -93,6 +102,7 @@ def demo(
     json: Annotated[Path | None, typer.Option("--json", help="Write the final numbers here.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same numbers.")] = 0,
     folder: Annotated[Path | None, typer.Option(help="Keep pictures, bundles and the journal here.")] = None,
+    dashboard: Dashboard = False,
 ) -> None:
     """Show the whole system with a simulated participant who looks at pictures drawn by the program.
 
@@ -101,7 +111,7 @@ def demo(
     """
     from eegseek.demo.run import run_demo
 
-    run_demo(seconds=seconds, headless=headless, json_path=json, seed=seed, folder=folder)
+    run_demo(seconds=seconds, headless=headless, json_path=json, seed=seed, folder=folder, dashboard=dashboard)
 
 
 @app.command()
@@ -116,6 +126,7 @@ def run(
     plain: Plain = False,
     lsl: Lsl = False,
     report: Report = None,
+    dashboard: Dashboard = False,
 ) -> None:
     """Run a live session: acquisition, inference and display, watched and restarted, until Ctrl-C.
 
@@ -124,7 +135,8 @@ def run(
     from eegseek.supervise import supervise
 
     extra = _given(encoder=encoder, gallery=gallery, truth=truth, report=report, plain=plain, lsl=lsl)
-    supervise(_checked(_dated(load_settings(_text(config), preset, [*set_, *extra]))), headless=headless)
+    settings = _checked(_dated(load_settings(_text(config), preset, [*set_, *extra])))
+    supervise(settings, headless=headless, extra=cli_dashboard.beside(settings) if dashboard else ())
 
 
 @app.command()
@@ -158,6 +170,7 @@ def replay(
         bool, typer.Option("--verify", help="Recompute a recorded session and compare it with what was stored.")
     ] = False,
     segment: Annotated[int | None, typer.Option(min=0, help="With --verify: this segment only.")] = None,
+    dashboard: Dashboard = False,
 ) -> None:
     """Play a recording straight into the pipeline, as if it were live; nothing is dropped, whatever the speed.
 
@@ -179,7 +192,8 @@ def replay(
     pace = float(not file.endswith(".esj")) if speed is None else speed
     source = ["source.kind=recording", f"source.file={_toml(file)}", f"source.speed={pace:g}"]
     settings = load_settings(_text(config), None, [*source, "dispatch.policy=block", *set_, *extra])
-    supervise(_checked(_dated(settings)), headless=headless)
+    settings = _checked(_dated(settings))
+    supervise(settings, headless=headless, extra=cli_dashboard.beside(settings) if dashboard else ())
 
 
 @app.command()
@@ -246,7 +260,7 @@ def main() -> None:
 def _checked(settings: Settings) -> Settings:
     """Refuse bundles that are missing, changed, or do not fit each other, before any process starts."""
     encoder, gallery = settings.inference.encoder, settings.inference.gallery
-    if encoder and gallery:
+    if encoder and gallery and not (settings.session.calibrate and not Path(encoder).exists()):
         from config.bundles import read_encoder_spec, read_gallery_spec
         from inference.gallery import check_fit
 

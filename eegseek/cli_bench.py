@@ -306,6 +306,26 @@ def scale(
 
 
 @app.command()
+def dashboard(
+    seconds: Annotated[float, typer.Option(min=2, help="Of each of the five phases.")] = 20.0,
+    channels: Annotated[int, typer.Option(min=4, help="Of the stream.")] = 63,
+    rate: Annotated[float, typer.Option(min=250, help="Sampling rate, Hz.")] = 250.0,
+    rsvp: Annotated[float, typer.Option(min=0.2, help="Pictures a second.")] = 5.0,
+    encoder: Annotated[str, typer.Option(help="Name in the encoder registry.")] = "eegproject",
+    gallery: Annotated[int, typer.Option(min=2, help="Items in the gallery.")] = 16_540,
+    quick: Annotated[bool, typer.Option("--quick", help="4 s a phase: to see that all runs.")] = False,
+    json: Json = None,
+) -> None:
+    """What the dashboard costs a live run, and how soon viewers (a real Chromium) see what happens."""
+    from benchmarks.bundles import Sizes
+    from benchmarks.dashboard import DashboardOptions, run_dashboard
+
+    sizes = Sizes(channels=channels, rate_hz=rate, encoder=encoder, gallery=gallery)
+    length = min(seconds, 4.0) if quick else seconds
+    _reached(run_dashboard(DashboardOptions(seconds=length, sizes=sizes, rsvp_hz=rsvp, json=json)))
+
+
+@app.command()
 def fuzz(
     short: Annotated[bool, typer.Option("--short", help="A small part: to see that all runs.")] = False,
     only: Annotated[list[str], typer.Option(help="Name of a reader; may be repeated.")] = [],  # noqa: B006

@@ -69,6 +69,18 @@ def diagnose(constraints: Path | None = None) -> list[Check]:
     ]
 
 
+def of_source(kind: str) -> list[Check]:
+    """What bears on a source that cannot be opened: the library that it comes through.
+
+    Parameters
+    ----------
+    kind
+        ``lsl``, ``brainflow``; anything else has none.
+    """
+    checks = {"lsl": (_liblsl,), "brainflow": (_brainflow,)}.get(kind, ())
+    return [check() for check in checks]
+
+
 def table(checks: list[Check]) -> Any:
     """A ``rich`` table of the checks."""
     from rich.table import Table

@@ -29,6 +29,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("dispatch", module.DispatchSettings),
     ("inference", module.InferenceSettings),
     ("display", module.DisplaySettings),
+    ("dashboard", module.DashboardSettings),
     ("run", module.RunSettings),
 )
 HEAD = f"""# Settings

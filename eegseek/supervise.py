@@ -13,12 +13,14 @@ from types import FrameType
 
 import zmq
 
+from config.bundles import ENCODER_JSON
 from config.errors import ChildFailed, WireError
 from config.private import private_folder
 from config.settings import Settings
 from eegseek.children import Child, may_start, verdict
 from eegseek.ending import Account
 from eegseek.keeper import Keeper
+from eegseek.tty import Tty
 from wire import logs
 from wire.clock import now
 from wire.endpoints import endpoints_of
@@ -39,13 +41,20 @@ def session_folder(settings: Settings) -> Path:
 def table(settings: Settings, file: Path, *, headless: bool, extra: Sequence[Child] = ()) -> list[Child]:
     """Children of a run, in the order they are started, the spare when a worker is ready."""
     python, config = sys.executable, ["--config", str(file)]
+    # a session that calibrates makes its encoder itself
+    awaits = str(Path(settings.inference.encoder) / ENCODER_JSON) if settings.session.calibrate else ""
     workers = [
-        Child(f"worker-{k + 1}", "inference", [python, "-m", "inference", *config, "--name", f"worker-{k + 1}"])
+        Child(
+            f"worker-{k + 1}",
+            "inference",
+            [python, "-m", "inference", *config, "--name", f"worker-{k + 1}"],
+            awaits=awaits,
+        )
         for k in range(settings.inference.workers)
     ]
     if settings.inference.spare:
         argv = [python, "-m", "inference", *config, "--name", "spare", "--spare"]
-        workers.append(Child("spare", "inference", argv, spare=True))
+        workers.append(Child("spare", "inference", argv, spare=True, awaits=awaits))
     display = [python, "-m", "display", *config, *(["--headless"] if headless else [])]
     return [
         Child("acquisition", "acquisition", [python, "-m", "acquisition", *config]),
@@ -68,8 +77,10 @@ class Supervisor:
         self.children: list[Child] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.failed = ""
-        self._stop = False
+        self._stop = self._over = False
         self._lifeline = Lifeline()
+        self._tty = Tty()
+        self._unsaid: list[str] = []
         self._logs = Path()
         self._account: Account | None = None
         self._keeper: Keeper | None = None
@@ -83,9 +94,18 @@ class Supervisor:
             return self._run(folder)
 
     def say(self, words: str) -> None:
-        """Tell the people here, and the log."""
+        """Tell the people here, and the log. While a display draws on this terminal, it would tear the picture."""
         _log.warning("%s", words)
-        self._say(words)
+        self._unsaid.append(words)
+        display = self.processes.get("display")
+        drawn = self._tty.drawn_on and not (self.headless or self.settings.display.plain)
+        if not drawn or display is None or display.poll() is not None:
+            self._say_all()
+
+    def _say_all(self) -> None:
+        for words in self._unsaid:
+            self._say(words)
+        self._unsaid.clear()
 
     @property
     def _log_file(self) -> Path:
@@ -105,6 +125,7 @@ class Supervisor:
         statuses, control = make(context, zmq.SUB), make(context, zmq.DEALER)
         try:
             self._lifeline.open()
+            self._tty.open()
             ends = endpoints_of(self.settings.run)
             connect(statuses, ends.results, ends.keys)
             statuses.subscribe(b"status")
@@ -121,6 +142,8 @@ class Supervisor:
                 if process.poll() is None:
                     process.kill()
                     process.wait()
+            self._tty.restore()
+            self._say_all()
             self._lifeline.close()
             statuses.close()
             control.close()
@@ -149,7 +172,7 @@ class Supervisor:
         with open(self._said(child.name), "ab", opener=_private) as log:
             self.processes[child.name] = subprocess.Popen(
                 child.argv,
-                stdin=subprocess.DEVNULL,
+                stdin=self._tty.for_display if shown and child.name == "display" else subprocess.DEVNULL,
                 stdout=None if shown else log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops in stages
@@ -180,6 +203,8 @@ class Supervisor:
                     self._fail(child, why)
                 elif action == "finished" and child.role == "acquisition":
                     return
+                elif action == "finished" and child.role == "display":
+                    self._left(child, statuses)
                 elif action in ("restart", "kill_and_restart"):
                     self._restart(child, why, control)
                 elif action == "leave":
@@ -198,6 +223,7 @@ class Supervisor:
                 break
             if isinstance(message[1], Status):
                 heard[message[1].pid] = now()
+                self._over = message[1].last
                 if self._account is not None:
                     self._account.hear(message[1])
                 heard.update({peer.pid: now() - peer.age_s for peer in message[1].peers})
@@ -220,11 +246,20 @@ class Supervisor:
         if process.poll() is None:
             process.kill()
         process.wait()
+        if child.name == "display":
+            self._tty.restore(killed=True)
         if child.role == "inference":  # its windows need not wait for the silence to be noticed
             send(control, Command(id=f"gone-{process.pid}", command="gone", text=str(process.pid)))
         child.restarts += 1
         self.say(f"{why}; started again ({child.restarts} of {self.settings.run.restarts})")
         self._start(child)
+
+    def _left(self, child: Child, statuses: zmq.Socket[bytes]) -> None:
+        """A display ended well: left by somebody, or because the run is over."""
+        child.left = True
+        self._listen(statuses)
+        if not self._over:
+            self.say(f"{child.name} was left; the session goes on, Ctrl-C ends it")
 
     def _leave_out(self, child: Child, why: str) -> None:
         """Go on without a child: what is recorded and decoded does not depend on it."""

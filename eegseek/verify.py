@@ -9,7 +9,7 @@ from pathlib import Path
 
 from acquisition import journal
 from acquisition.averages import Averages
-from acquisition.configure import encoder_of, plan_of
+from acquisition.configure import bundle_of, plan_of
 from acquisition.journal_files import part_of
 from acquisition.journal_format import FILE_HEAD, Header
 from acquisition.process import LIVE_KINDS
@@ -120,8 +120,8 @@ class Verifier:
             return Checked(_number(file), cut_off="cut off in its header: it holds nothing")
         found = survey(file)
         settings = self._settings(found)
-        spec = encoder_of(settings)
-        ours = fingerprint(spec)
+        spec = bundle_of(settings)
+        ours = fingerprint(spec) if spec is not None else "missing"
         if others := [name for name in found.encoders if name != ours]:
             raise BundleError(
                 f"the answers in '{file}' are by encoder {others[0]}, but '{settings.inference.encoder}' is {ours}; "
@@ -147,7 +147,9 @@ class Verifier:
         given = {"encoder": self.encoder, "gallery": self.gallery}
         update = {name: str(folder) for name, folder in given.items() if folder is not None}
         settings = found.settings
-        for name in ("encoder", "gallery") if found.results else ("encoder",):
+        # a session that calibrated in vain has no encoder, and needs none
+        needed = ("encoder", "gallery") if found.results else () if settings.session.calibrate else ("encoder",)
+        for name in needed:
             folder = update.get(name) or getattr(settings.inference, name)
             if not folder or not Path(folder).is_dir():
                 raise SettingsError(

@@ -9,6 +9,7 @@ import zmq
 from delivery_fakes import FakeDisplay, FakeWorker, encoder_spec, until, window
 
 from acquisition.broker import Broker
+from acquisition.configure import plan_of
 from acquisition.control import Control
 from acquisition.delivery_account import Cut
 from acquisition.dispatch import Dispatcher
@@ -20,7 +21,7 @@ from acquisition.switches import Switches
 from acquisition.types import StreamInfo
 from benchmarks.faults.disk import free_ports as free_ports
 from config.bundles import fingerprint
-from config.settings import DispatchSettings
+from config.settings import DispatchSettings, Settings
 from wire.endpoints import Endpoints, endpoints
 
 ENCODER = fingerprint(encoder_spec())
@@ -43,7 +44,7 @@ class Running:
             self.ends,
             self.settings,
             self.dispatcher,
-            Control(spec, self.switches, self.dispatcher, history, self.recorder),
+            Control(plan_of(Settings(), spec), self.switches, self.dispatcher, history, self.recorder),
             history,
             self.recorder,
             self.handoff,

@@ -10,6 +10,7 @@ import numpy as np
 import zmq
 
 from config.errors import WireError
+from display.state import State
 from display.truth import Truth
 from wire.clock import now
 from wire.endpoints import endpoints
@@ -93,6 +94,23 @@ def quality() -> Quality:
     )
 
 
+COUNTERS = {"due": 14, "sent": 12, "rejected": 2, "missed": 0, "pending": 0, "answered": 12, "expired": 0}
+
+
+def filled(truth: Truth = TRUTH, *, simulated: bool = False) -> State:
+    """What a display knows after six stimuli, two trials each; the last status was heard at 115 s."""
+    state = State(truth)
+    for repeats in (1, 2):
+        for k in range(6):
+            due_s = 100.0 + repeats * 6 + k
+            sequence = (repeats - 1) * 6 + k
+            two = (answer(k + 1), answer(k, repeats=repeats))
+            state.fold(result(sequence, stimulus=f"s{k}", answers=two, due_s=due_s), due_s + 0.03)
+    state.fold(quality(), 115.0)
+    state.fold(status(simulated=simulated, in_flight=0, **COUNTERS), 115.0)
+    return state
+
+
 class FakeAcquisition:
     """The two sockets of acquisition that displays know, driven by the test: no thread.
 
@@ -106,6 +124,7 @@ class FakeAcquisition:
         self.beats: list[Heartbeat] = []
         self.since: list[int] = []
         self.answering = True
+        self.subscriptions: list[bytes] = []
         self._context = zmq.Context()
         self._publisher, self._control = make(self._context, zmq.XPUB), make(self._context, zmq.ROUTER)
         ends = endpoints(str(folder))
@@ -129,7 +148,8 @@ class FakeAcquisition:
     def pump(self) -> None:
         """Answer what has arrived."""
         while self._publisher.poll(0):
-            if self._publisher.recv().startswith(b"\x01"):
+            self.subscriptions.append(self._publisher.recv())
+            if self.subscriptions[-1].startswith(b"\x01"):
                 self.publish(self.greeting)
         while self._control.poll(0):
             try:

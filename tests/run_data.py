@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -82,3 +84,11 @@ def child(process: subprocess.Popen[str], *words: str) -> psutil.Process | None:
         if set(words) <= set(one.cmdline()):
             return one
     return None
+
+
+def until(condition: Callable[[], object], limit_s: float = 60.0) -> None:
+    """Wait for something, or fail."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

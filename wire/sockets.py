@@ -71,7 +71,9 @@ def connect(socket: zmq.Socket[bytes], endpoint: str, keys: Keys | None = None) 
     try:
         socket.connect(endpoint)
     except zmq.ZMQError as error:
-        raise EndpointError(f"cannot connect to '{endpoint}': {zmq.strerror(error.errno or 0)}; check run.folder") from error
+        raise EndpointError(
+            f"cannot connect to '{endpoint}': {zmq.strerror(error.errno or 0)}; check run.folder"
+        ) from error
 
 
 def _held(endpoint: str) -> bool:

@@ -66,7 +66,7 @@ SHOWN: tuple[bytes, ...] = (
     b"due",
     *(stream.topic for stream in STREAMS if stream.socket == "results" and stream.topic not in ON_DEMAND),
 )
-"""What every display subscribes to."""
+"""What every display subscribes to, ``status`` last: once it has one, the other subscriptions are in place."""
 _OF: dict[type[p.Packet], Stream] = {stream.packet: stream for stream in STREAMS}
 
 

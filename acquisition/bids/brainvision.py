@@ -84,9 +84,9 @@ def markers_head(stem: str, began: str) -> str:
     ])  # fmt: skip
 
 
-def marker(number: int, kind: str, description: str, row: int) -> str:
-    """A line of the ``.vmrk``; ``row`` is the sample in the file, from 0."""
-    return f"Mk{number}={_coded(kind)},{_coded(description)},{row + 1},1,0\n"
+def marker(number: int, kind: str, description: str, row: int, points: int = 1) -> str:
+    """A line of the ``.vmrk``; ``row`` is the first sample in the file, from 0, and ``points`` how many."""
+    return f"Mk{number}={_coded(kind)},{_coded(description)},{row + 1},{points},0\n"
 
 
 def _coded(text: str) -> str:

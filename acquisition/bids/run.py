@@ -37,12 +37,15 @@ class Mark:
         Of the row, without ``onset``, ``sample`` and ``number``.
     markers
         Type and description of each line of the marker file.
+    points
+        Samples that they stand for.
     """
 
     number: int | None
     shift_s: float
     cells: dict[str, object]
     markers: tuple[tuple[str, str], ...] = ()
+    points: int = 1
 
 
 class Run:
@@ -201,12 +204,12 @@ class Run:
             "number": mark.number,
         }
         self._write("_events.tsv", answers.line(cells, sidecars.EVENT_COLUMNS))
-        self._lines(mark.markers if row is not None and 0 <= row < self.samples else (), row or 0)
+        self._lines(mark.markers if row is not None and 0 <= row < self.samples else (), row or 0, mark.points)
 
-    def _lines(self, markers: Sequence[tuple[str, str]], row: int) -> None:
+    def _lines(self, markers: Sequence[tuple[str, str]], row: int, points: int) -> None:
         for kind, description in markers:
             self._markers += 1
-            self._write("_eeg.vmrk", brainvision.marker(self._markers, kind, description, row))
+            self._write("_eeg.vmrk", brainvision.marker(self._markers, kind, description, row, points))
 
     def _write(self, ending: str, text: str) -> None:
         self._streams[ending].write(text.encode())

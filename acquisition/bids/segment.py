@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from acquisition.bids import answers
+from acquisition.bids.arrivals import Arrivals
 from acquisition.bids.axis import Axis, Placed
 from acquisition.bids.layout import Layout
 from acquisition.bids.run import Mark, Run
 from acquisition.bids.survey import HOLD_S
 from acquisition.journal_files import part_path, path
-from acquisition.journal_format import End, Header, Note, PacketRecord, Torn
+from acquisition.journal_format import Bad, End, Header, Note, PacketRecord, Torn
 from acquisition.journal_read import read_file
 from acquisition.types import Chunk, Gap
 from config.errors import JournalError, WireError
@@ -116,6 +117,7 @@ class SegmentExport:
         self._batch: list[Chunk] = []
         self._batched = 0
         self._gaps: set[int] = set()
+        self._arrivals = Arrivals()
         self._onsets: OrderedDict[object, tuple[int | None, float]] = OrderedDict()
 
     def run(self) -> list[Outcome]:
@@ -158,6 +160,8 @@ class SegmentExport:
                     self._gap(record)
                 case Note():
                     self._here("note", record.time_s, "Note", record.text, ("Note", record.text[:200]))
+                case Bad():
+                    self._bad(record)
                 case Change():
                     state = f"{record.role}/{record.state}"
                     words = f"{record.name}: {record.message}" if record.message else record.name
@@ -204,6 +208,8 @@ class SegmentExport:
             self._first(float(chunk.stamps[0]))
         if part.run is not None:
             part.run.chunk(chunk, self._received)
+        if times:
+            self._arrivals.add(chunk.arrived, self._received)
         part.samples += times
         self._received += times
         self.progress(chunk.samples.nbytes + 16 * times + 64)
@@ -303,6 +309,19 @@ class SegmentExport:
         cells: dict[str, object] = {"duration": 0, "trial_type": trial_type, "kind": kind, "stamp": time_s}
         number = self._received - 1 if self._received else None
         self._mark(Mark(number, 0.0, {**cells, "text": words}, (marker,)))
+
+    def _bad(self, bad: Bad) -> None:
+        """A stretch that a person marked: what arrived in it, in each run that holds some of it."""
+        begin = min(self._arrivals.since(bad.time_s - bad.seconds, self._received), self._received - 1)
+        for one, end in self._spans():
+            first, last = max(begin, one.header.first_sample), min(self._received, end)
+            if one.run is None or last <= first:
+                continue
+            cells: dict[str, object] = {
+                "duration": (last - first) / one.header.info.rate_hz, "trial_type": "BAD_marked", "kind": "bad",
+                "stamp": bad.time_s - bad.seconds, "text": bad.text,
+            }  # fmt: skip
+            one.run.mark(Mark(first, 0.0, cells, (("BAD_marked", bad.text[:200]),), last - first))
 
     def _packet(self, record: PacketRecord) -> None:
         try:

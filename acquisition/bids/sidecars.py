@@ -18,18 +18,20 @@ EVENT_COLUMNS = (
 _EVENTS = {
     "onset": "Seconds on the recording's time axis (sample / rate), to less than a sample: between the two samples "
     "around it by their stamps without jitter; settings.markers.delay_s is added",
-    "duration": "n/a: how long a stimulus stood is not known here; one sample where data are missing",
+    "duration": "n/a: how long a stimulus stood is not known here; one sample where data are missing; "
+    "the length of a stretch that was marked as bad",
     "trial_type": "Stimulus/LABEL, Comment/LABEL (a marker that is no stimulus), Duplicate/LABEL (of a stimulus), "
-    "BAD_boundary (samples are missing before this one), New Segment, State/ROLE/STATE, Note",
-    "kind": "stimulus, marker, duplicate, gap, segment, state or note",
+    "BAD_boundary (samples are missing before this one), BAD_marked (a person said so), New Segment, "
+    "State/ROLE/STATE, Note",
+    "kind": "stimulus, marker, duplicate, gap, bad, segment, state or note",
     "label": "The marker as the source gave it",
     "sample": "Nearest sample in this file, from 0",
     "number": "The same, counted from the beginning of the segment: also in the channel 'sample', modulo "
     f"{MODULO}, and in _stamps.npy",
-    "stamp": "Stamp of the marker (or time of the note or change) on acquisition's clock, seconds, clock offset "
-    "applied",
+    "stamp": "Stamp of the marker (of a note or change its time, of a bad stretch its beginning) on acquisition's "
+    "clock, seconds, clock offset applied",
     "sequence": "Running number of the stimulus in its segment: that of its answers in _answers.tsv",
-    "text": "Length of a gap in ms, words of a note, message of a change of state",
+    "text": "Length of a gap in ms, words of a note, why a stretch is bad, message of a change of state",
 }
 README = """Recording of a live session of eegseek, made from its journals.
 

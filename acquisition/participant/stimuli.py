@@ -67,6 +67,21 @@ def read_responses(path: str, stimuli: int, generator: np.random.Generator) -> R
     if not path:
         vectors = generator.standard_normal((stimuli, RANDOM_LATENTS))
         return Responses(_numbers(stimuli), vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    read = read_all(path)
+    if stimuli > len(read.vectors):
+        count = len(read.vectors)
+        raise SourceError(f"'{path}' holds {count} pictures, fewer than source.stimuli = {stimuli}; lower it")
+    return Responses(read.labels[:stimuli], read.vectors[:stimuli])
+
+
+def read_all(path: str) -> Responses:
+    """Responses to all pictures of a file.
+
+    Raises
+    ------
+    SourceError
+        The file is missing, foreign or truncated.
+    """
     arrays, labels = _read(Path(path))
     parts = [arrays[name] for name in (RESPONSES, UNEXPLAINED) if name in arrays]
     if RESPONSES not in arrays or any(p.ndim != 2 or len(p) != len(parts[0]) or p.dtype.kind != "f" for p in parts):
@@ -76,9 +91,7 @@ def read_responses(path: str, stimuli: int, generator: np.random.Generator) -> R
     labels = labels or _numbers(len(vectors))
     if not np.isfinite(vectors).all() or len(labels) != len(vectors) or len(set(labels)) != len(labels):
         raise SourceError(f"'{path}' must hold finite responses, and one label of its own for each picture")
-    if stimuli > len(vectors):
-        raise SourceError(f"'{path}' holds {len(vectors)} pictures, fewer than source.stimuli = {stimuli}; lower it")
-    return Responses(labels[:stimuli], vectors[:stimuli])
+    return Responses(labels, vectors)
 
 
 def order(n: int, repeats: int, generator: np.random.Generator) -> Iterator[int]:

@@ -16,6 +16,7 @@ SOURCES = {
     "recording": ("acquisition.sources.recording", "RecordingReader"),
     "participant": ("acquisition.sources.participant", "ParticipantReader"),
 }
+REACTING = ("acquisition.sources.reacting", "ReactingReader")
 
 
 def make_source(settings: AnySource) -> Source:
@@ -24,6 +25,7 @@ def make_source(settings: AnySource) -> Source:
         if settings.speed:
             raise SettingsError(f"a journal such as '{settings.file}' plays as fast as it goes; give --speed 0")
         return JournalSource(Path(settings.file))
-    module, name = SOURCES[settings.kind]
+    reacts = settings.kind == "participant" and bool(settings.react_to)
+    module, name = REACTING if reacts else SOURCES[settings.kind]
     source: Source = getattr(import_module(module), name)(settings)
     return source

@@ -51,7 +51,7 @@ def _killed(place: Path, times: int, *, spare: bool) -> Row:
             session.until(lambda: _waiting(session) <= FEW, 60.0, "the answers to what waited")
             # every other time at the moment its answer appears, else somewhere between two windows
             at_s = _strike(session, "worker-1", signal.SIGKILL, 0.0 if k % 2 == 0 else chance.uniform(0.0, 0.1))
-            took.append(session.after(at_s).at_s - at_s)
+            took.append(session.after(at_s, max(30.0, limit_s)).at_s - at_s)
         session.flowing(WARM)
         ended = session.stop()
     return Row(

@@ -10,7 +10,7 @@ import numpy as np
 
 from acquisition import journal_format as fmt
 from acquisition.journal import JournalSource, JournalWriter, PacketRecord, read
-from acquisition.journal_format import Header, Sent
+from acquisition.journal_format import Bad, Header, Sent
 from acquisition.types import Chunk, Event, Gap, StreamInfo
 from benchmarks.fuzz.frames import PACKETS
 from benchmarks.fuzz.mutate import PLAIN
@@ -38,6 +38,7 @@ def journal(folder: Path) -> list[bytes]:
     writer.packet(PACKETS[1])
     writer.gap(Gap(10, 3.0, 101.5))
     writer.note("a note")
+    writer.bad(Bad(101.0, 0.5, "a cough"))
     writer.sent(Sent(0, 1, 0, "0" * 64))
     writer.turn(Change(1.0, "source", "muse", "lost", "gone"))
     writer.close("done")

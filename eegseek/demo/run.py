@@ -19,6 +19,7 @@ from config.errors import ProcessError
 from config.load import load_settings
 from config.settings import Settings
 from eegseek.children import Child
+from eegseek.cli_dashboard import beside
 from eegseek.demo import controls
 from eegseek.demo.materials import GALLERY, OTHERS, SHOWN, Materials, prepare, write_json
 from eegseek.demo.phases import bars
@@ -37,7 +38,13 @@ HONESTY = (
 
 
 def run_demo(
-    *, seconds: float, headless: bool, json_path: Path | None = None, seed: int = 0, folder: Path | None = None
+    *,
+    seconds: float,
+    headless: bool,
+    json_path: Path | None = None,
+    seed: int = 0,
+    folder: Path | None = None,
+    dashboard: bool = False,
 ) -> dict[str, Any]:
     """Run the whole demo and print its numbers.
 
@@ -53,6 +60,8 @@ def run_demo(
         Of everything: pictures, participant, training, session.
     folder
         Keep pictures, bundles and the journal here; None: nowhere.
+    dashboard
+        Also show the live part in the browser.
 
     Raises
     ------
@@ -75,7 +84,7 @@ def run_demo(
             console.print(line)
         shown_s = repeats * SHOWN / RSVP_HZ
         console.print(f"Live: {SHOWN} pictures of the gallery, none seen before, {repeats} times each, {shown_s:.0f} s")
-        live = _live(materials, repeats, seed, headless, Path(sockets) / "run")
+        live = _live(materials, repeats, seed, headless, Path(sockets) / "run", dashboard=dashboard)
         numbers = _numbers(live, materials, spec, silence, seed)
     if json_path is not None:
         write_json(json_path, numbers)
@@ -83,7 +92,9 @@ def run_demo(
     return numbers
 
 
-def _live(materials: Materials, repeats: int, seed: int, headless: bool, sockets: Path) -> dict[str, Any]:
+def _live(
+    materials: Materials, repeats: int, seed: int, headless: bool, sockets: Path, *, dashboard: bool
+) -> dict[str, Any]:
     """Stream the session over LSL through all processes; the display's report, with the last answers."""
     folder = materials.folder
     name = f"eegseek-demo-{os.getpid()}"
@@ -95,7 +106,10 @@ def _live(materials: Materials, repeats: int, seed: int, headless: bool, sockets
     supervise(
         settings,
         headless=headless,
-        extra=[Child("participant", "source", [sys.executable, "-m", "acquisition.outlet", *outlet])],
+        extra=[
+            *(beside(settings) if dashboard else ()),
+            Child("participant", "source", [sys.executable, "-m", "acquisition.outlet", *outlet]),
+        ],
     )
     report: dict[str, Any] = json.loads((folder / "report.json").read_bytes())
     return {**report, "last": _last_answers(folder / "sessions" / settings.session.name)}

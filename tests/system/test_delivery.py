@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zmq
 from delivery_fakes import answer, until, window
@@ -15,10 +16,13 @@ from msgspec.structs import replace
 
 from acquisition import journal
 from acquisition.delivery_account import check_end
-from config.errors import EndpointError
+from config.errors import EndpointError, WireError
+from display.client import Client
+from wire.clock import now
 from wire.codec import decode, encode
-from wire.packets import Due, Hello, Load, Reply, Result, Status
+from wire.packets import Due, Hello, Load, Preview, Reply, Result, Status, Tap, Window
 from wire.sockets import connect, make
+from wire.streams import TOPIC_OF
 
 
 @pytest.fixture
@@ -317,3 +321,56 @@ def test_without_a_journal_nothing_is_shown_and_the_run_stops(local: Running, mo
 def test_the_codec_reads_what_is_published(local: Running) -> None:
     display = local.display()
     assert decode(encode(display.status)) == display.status
+
+
+def test_taps_and_previews_are_asked_for_by_name_and_only_while_somebody_does(run: Running) -> None:
+    everything = run.display("everything")  # an empty subscription asks for neither
+    assert not run.switches.taps
+    assert not run.switches.previews
+    first, second = run.display("first"), run.display("second")
+    for display in (first, second):
+        display.results.subscribe(TOPIC_OF[Preview])
+    until(lambda: run.switches.previews, everything, first, second)
+    assert not run.switches.taps
+    first.close()
+    second.results.subscribe(TOPIC_OF[Tap])
+    until(lambda: run.switches.taps, everything, second)
+    assert run.switches.previews  # there is one left
+    one = window(5)
+    tap = Tap(**{name: getattr(one, name) for name in Window.__struct_fields__})
+    preview = Preview(
+        session="test", segment=0, sequence=9, first_s=1.0, rate_hz=250.0, channels=("a",), times=2,
+        data=np.ones((1, 2), "f4"),
+    )  # fmt: skip
+    run.put(taps=(tap,), previews=(preview,))
+    until(lambda: preview in second.seen, everything, second)
+    assert tap in second.seen
+    second.results.unsubscribe(TOPIC_OF[Tap])
+    until(lambda: not run.switches.taps, everything, second)
+    second.close()
+    until(lambda: not run.switches.previews, everything)
+    assert run.end()["due"] == 0
+
+
+def test_a_display_of_ours_gets_previews_once_it_listens(local: Running) -> None:
+    client = Client(local.ends, "ours", 1)
+    client.open()
+    seen: list[object] = []
+    try:
+        _arrive(client, seen, lambda: any(isinstance(p, Status) for p in seen))
+        assert not local.switches.previews
+        client.listen(Preview)
+        _arrive(client, seen, lambda: local.switches.previews)
+        client.listen(Preview, on=False)
+        _arrive(client, seen, lambda: not local.switches.previews)
+        with pytest.raises(WireError, match="on demand"):
+            client.listen(Status)
+    finally:
+        client.close()
+
+
+def _arrive(client: Client, seen: list[object], enough: Callable[[], bool]) -> None:
+    deadline = now() + 10.0
+    while not enough():
+        assert now() < deadline
+        seen += [packet for packet, _ in client.arrivals(0.05)]

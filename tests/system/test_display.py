@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,7 +94,8 @@ def test_late_join_missed_results_malformed_messages_and_the_report(run: Run, tm
     acquisition.publish(quality())
     acquisition.raw([b"result", b"{not json", b""])
     acquisition.raw([b"status", b'{"v": 99, "b": {}}', b""])
-    acquisition.raw([b"nonsense"])
+    acquisition.raw([b"nonsense"])  # of no topic that anybody subscribes to
+    acquisition.raw([b"status and nonsense"])
     acquisition.commit(result(3), published=False)  # lost on its way
     acquisition.commit(result(4))
     acquisition.publish(result(4))  # given out twice: shown once, and counted
@@ -244,29 +250,47 @@ def test_states_go_out_over_lsl_on_a_stream_of_their_own(run: Run) -> None:
     run.ended(process)
 
 
-def test_on_a_terminal_it_draws_and_gives_the_screen_back(run: Run) -> None:
-    import pty
-
+@pytest.mark.parametrize("way", ["the run ends", "q", "SIGTERM"])
+def test_on_a_terminal_it_draws_and_gives_the_screen_back(run: Run, way: str) -> None:
     ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "display", "--set", f"run.folder={run.folder}"],
-            stdin=subprocess.DEVNULL,
-            stdout=theirs,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
-        )
-        run.displays.append(process)
+        process = _on(theirs, run)
         run.joined()
         run.acquisition.commit(result(0, answers=(answer(3), answer(4, repeats=2)), simulated=True))
         run.counted(1)
         shown = _read_until(ours, run, "average of 2")
         assert "SIMULATED PARTICIPANT" in shown
+        os.write(ours, b"2")  # the page Signal asks for samples, and no other does
+        run.acquisition.until(lambda: b"\x01preview" in run.acquisition.subscriptions)
+        os.write(ours, b"1")
+        run.acquisition.until(lambda: b"\x00preview" in run.acquisition.subscriptions)
+        if way == "q":
+            os.write(ours, b"q")
+        elif way == "SIGTERM":
+            process.terminate()
+        else:
+            finish(run.acquisition, 1)
+        rest = _read_until(ours, run, "windows: due")
+        assert "\x1b[?1049l" in rest.partition("windows: due")[0], "the screen is given back before the summary"
+        run.acquisition.until(lambda: process.poll() is not None)
+        assert process.returncode == 0
+        assert termios.tcgetattr(theirs) == before
+        assert process.stderr is not None and process.stderr.read() == ""
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_where_no_keys_can_come_it_writes_lines(run: Run) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        process = _on(theirs, run, stdin=subprocess.DEVNULL)
+        run.joined()
+        run.acquisition.commit(result(0))
+        shown = _read_until(ours, run, "result 1.0 | stimulus 's0'")
+        assert "\x1b" not in shown
         finish(run.acquisition, 1)
-        rest = _read_until(ours, run, "windows: due 1")
-        assert "\x1b[?1049l" in rest
         run.acquisition.until(lambda: process.poll() is not None)
         assert process.returncode == 0
     finally:
@@ -274,9 +298,23 @@ def test_on_a_terminal_it_draws_and_gives_the_screen_back(run: Run) -> None:
         os.close(theirs)
 
 
-def _read_until(terminal: int, run: Run, words: str) -> str:
-    import select
+def _on(terminal: int, run: Run, stdin: int | None = None) -> subprocess.Popen[str]:
+    """A display on a terminal."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "display", "--set", f"run.folder={run.folder}"],
+        stdin=terminal if stdin is None else stdin,
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm-256color"},
+    )
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    run.displays.append(process)
+    return process
 
+
+def _read_until(terminal: int, run: Run, words: str) -> str:
     text: list[str] = []
 
     def read() -> bool:

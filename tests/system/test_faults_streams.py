@@ -6,30 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import boards, markers, streams
-from benchmarks.faults.row import Fault
+from benchmarks.faults import streams, table
 
 pytestmark = pytest.mark.timeout(300)
-ROWS: tuple[Fault, ...] = (
-    streams.outlet_restarted,
-    streams.outlet_gone,
-    streams.network_stall,
-    streams.network_stall_kept,
-    markers.markers_late,
-    markers.markers_out_of_order,
-    markers.markers_doubled,
-    markers.marker_storm,
-    boards.board_stops,
-    boards.synthetic_board_stops,
-    boards.board_repeats,
-    boards.board_skips,
-)
+ROWS = table.of_kind("streams")
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
-def test_what_must_happen_happens(row: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("entry", ROWS, ids=map(table.name_of, ROWS))
+def test_what_must_happen_happens(entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # how soon it is told is measured by the benchmark; a busy machine may be late
     monkeypatch.setattr(streams, "STALLED_S", 5.0)
     monkeypatch.setattr(streams, "LOST_S", 5.0)
-    found = row(tmp_path / "place", True)
+    found = table.load(entry)(tmp_path / "place", True)
     assert found.passed, found.measured

@@ -8,63 +8,29 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 from delivery_running import free_ports
+from run_data import ROOT, SOURCE, bundles, end, settings, until
 
-from acquisition.offline import cut
-from acquisition.plan import Plan
-from acquisition.sources.participant import ParticipantReader
-from config.bundles import Item
-from config.chain import ChainSettings, RejectionSettings, WindowSettings
-from config.settings import MarkerSettings, ParticipantSource
-from inference.gallery import Gallery, write_gallery
-from training.train import TrainRequest, train
 from wire.endpoints import is_loopback
 from wire.keys import Keys
-
-CHANNELS = ("O1", "Oz", "O2", "Pz")
-SOURCE = {
-    "kind": "participant",
-    "channels": list(CHANNELS),
-    "rate_hz": 250,
-    "stimuli": 4,
-    "snr_db": 0,
-    "lead_s": 3,
-    "rsvp_hz": 5,
-}
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A gallery of four pictures, and an encoder for them."""
     folder = tmp_path_factory.mktemp("made")
-    items = [Item(id=str(k), label=f"picture {k}") for k in range(1, 5)]
-    write_gallery(folder / "gallery", items, np.eye(4, dtype=np.float32), space="four", model="test")
-    chain = ChainSettings(channels=CHANNELS, highpass_hz=1.0, highpass_order=1, lowpass_hz=30.0)
-    window = WindowSettings(start_s=0.0, end_s=0.6, rate_hz=125.0)
-    plan = Plan(chain, window, RejectionSettings(peak_to_peak_uv=1000.0), MarkerSettings())
-    source = ParticipantSource.model_validate({**SOURCE, "channels": CHANNELS, "repeats": 10, "speed": 0})
-    epochs = tuple(cut(ParticipantReader(source.model_copy(update={"seed": seed})), plan) for seed in (1, 2))
-    train(TrainRequest(epochs, Gallery.load(folder / "gallery"), "riemann", folder / "encoder", plan))
+    bundles(folder)
     return folder
 
 
 @pytest.fixture
 def place(tmp_path: Path, made: Path) -> Path:
     """A folder with settings for a run over TCP."""
-    table = {
-        "session": {"name": "here", "folder": str(tmp_path / "sessions")},
-        "source": SOURCE,
-        "inference": {"encoder": str(made / "encoder"), "gallery": str(made / "gallery")},
-        "run": {"folder": free_ports()},
-    }
+    table = settings(made, tmp_path / "sessions", tmp_path)
+    table |= {"source": {"kind": "participant", **SOURCE}, "run": {"folder": free_ports()}}
     (tmp_path / "c.json").write_text(json.dumps(table))
     return tmp_path
 
@@ -86,25 +52,6 @@ def begun(place: Path, config: str, *arguments: str) -> subprocess.Popen[str]:
         text=True,
         umask=0o000,
     )
-
-
-def finished(process: subprocess.Popen[str], limit_s: float = 90.0) -> tuple[int, str]:
-    try:
-        _, errors = process.communicate(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
-        process.kill()
-        process.communicate()
-        pytest.fail(f"not finished within {limit_s} s")
-    return process.returncode, errors
-
-
-def until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def addresses(pid: int) -> set[str]:
@@ -140,14 +87,14 @@ def test_a_run_over_tcp_with_strangers_at_its_door(place: Path) -> None:
     ]
     seen = addresses(run.pid)
     for words, stranger in strangers:
-        code, errors = finished(stranger, 60)
+        code, errors = end(stranger)
         assert code == 1, errors
         assert words in errors.strip().splitlines()[-1], errors
         assert "Traceback" not in errors
         assert run.poll() is None  # it goes on as if nobody had come
         seen |= addresses(run.pid)
     run.send_signal(signal.SIGINT)
-    code, errors = finished(run)
+    code, errors = end(run)
     assert code == 0, errors
     assert seen and all(map(is_loopback, seen)), seen
     report = json.loads((place / "r.json").read_text())
@@ -169,7 +116,7 @@ def test_beyond_loopback_a_run_without_keys_is_refused_before_anything_starts(pl
     away = begun(
         place, "ours", "eegseek", "run", "-c", "c.json", "--headless", "--set", "run.folder=tcp://0.0.0.0:5000"
     )
-    code, errors = finished(away)
+    code, errors = end(away)
     assert code == 1
     assert "eegseek keys make client" in errors.strip().splitlines()[-1]
     assert not (place / "ours").exists()

@@ -5,56 +5,29 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
+from run_data import SOURCE, bundles, child, eegseek, end, settings, until
 
-from acquisition.offline import cut
-from acquisition.plan import Plan
-from acquisition.sources.participant import ParticipantReader
 from config.bundles import Item
-from config.chain import ChainSettings, RejectionSettings, WindowSettings
-from config.settings import MarkerSettings, ParticipantSource
-from inference.gallery import Gallery, write_gallery
-from training.train import TrainRequest, train
+from inference.gallery import write_gallery
 
-CHANNELS = ("O1", "Oz", "O2", "Pz")
-SOURCE = {
-    "kind": "participant",
-    "channels": list(CHANNELS),
-    "rate_hz": 250,
-    "stimuli": 4,
-    "snr_db": 0,
-    "lead_s": 3,
-    "rsvp_hz": 5,
-}
 ENOUGH = 60_000
 """Bytes of a journal that holds the lead-in and some windows."""
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A riemann bundle for four pictures of a simulated participant, a gallery, a truth file."""
+    """Bundles, and a gallery of another space."""
     folder = tmp_path_factory.mktemp("made")
+    bundles(folder)
     items = [Item(id=str(k), label=f"picture {k}") for k in range(1, 5)]
-    write_gallery(folder / "gallery", items, np.eye(4, dtype=np.float32), space="four", model="test")
     write_gallery(folder / "other", items, np.eye(4, dtype=np.float32), space="another", model="test")
-    chain = ChainSettings(channels=CHANNELS, highpass_hz=1.0, highpass_order=1, lowpass_hz=30.0)
-    window = WindowSettings(start_s=0.0, end_s=0.6, rate_hz=125.0)
-    plan = Plan(chain, window, RejectionSettings(peak_to_peak_uv=1000.0), MarkerSettings())
-    source = ParticipantSource.model_validate({**SOURCE, "channels": CHANNELS, "repeats": 40, "speed": 0})
-    epochs = tuple(cut(ParticipantReader(source.model_copy(update={"seed": seed})), plan) for seed in (1, 2))
-    train(TrainRequest(epochs, Gallery.load(folder / "gallery"), "riemann", folder / "encoder", plan))
-    truth = {"format": "eegseek-session", "version": 1, "truth": {str(k): str(k) for k in range(1, 5)}}
-    (folder / "truth.json").write_text(json.dumps(truth))
     return folder
 
 
@@ -62,50 +35,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(tmp_path: Path, made: Path) -> Iterator[Path]:
     """A folder with a settings file for a run of its own; sockets in a folder of short name."""
     with tempfile.TemporaryDirectory(prefix="eegseek-") as sockets:
-        table: dict[str, dict[str, Any]] = {
-            "session": {"name": "here", "folder": str(tmp_path / "sessions"), "truth": str(made / "truth.json")},
-            "source": SOURCE,
-            "inference": {"encoder": str(made / "encoder"), "gallery": str(made / "gallery")},
-            "run": {"folder": f"{sockets}/run"},
-        }
+        table = settings(made, tmp_path / "sessions", Path(sockets) / "run")
+        table["source"] = {"kind": "participant", **SOURCE}
         (tmp_path / "c.json").write_text(json.dumps(table))
         yield tmp_path
-
-
-def eegseek(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "eegseek", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def finished(process: subprocess.Popen[str], limit_s: float = 60.0) -> tuple[int, str]:
-    try:
-        _, errors = process.communicate(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
-        process.kill()
-        process.communicate()
-        pytest.fail(f"not finished within {limit_s} s")
-    return process.returncode, errors
-
-
-def until(condition: Any, limit_s: float = 30.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
-def worker(process: subprocess.Popen[str], name: str) -> psutil.Process | None:
-    """A child by the name it was given."""
-    for child in psutil.Process(process.pid).children():
-        line = child.cmdline()
-        if "--name" in line and line[line.index("--name") + 1] == name:
-            return child
-    return None
 
 
 def sums_hold(windows: dict[str, int]) -> bool:
@@ -126,10 +59,10 @@ def test_a_killed_worker_costs_nothing(place: Path) -> None:
     journal = place / "sessions" / "here" / "segment-0000.esj"
     # windows flow once the journal holds the lead-in and some more
     until(lambda: journal.exists() and journal.stat().st_size > ENOUGH)
-    victim = worker(process, "worker-1")
+    victim = child(process, "--name", "worker-1")
     assert victim is not None
     victim.kill()
-    code, errors = finished(process)
+    code, errors = end(process)
     assert code == 0, errors
     assert "worker-1 was killed by signal 9; started again" in errors
     report = json.loads((place / "r.json").read_text())
@@ -149,7 +82,7 @@ def test_ctrl_c_stops_cleanly_and_accounts_for_everything(place: Path) -> None:
     journal = place / "sessions" / "here" / "segment-0000.esj"
     until(lambda: journal.exists() and journal.stat().st_size > ENOUGH)
     process.send_signal(signal.SIGINT)
-    code, errors = finished(process)
+    code, errors = end(process)
     assert code == 0, errors
     windows = json.loads((place / "r.json").read_text())["windows"]
     assert windows["due"] > 0
@@ -167,14 +100,14 @@ def test_over_lsl_a_second_segment_continues_the_averages(place: Path) -> None:
         "--set",
         f"source.marker_name={name}-markers",
     ]
-    sets = [f"source.{key}={value}" for key, value in SOURCE.items() if key != "kind"]
+    sets = [f"source.{key}={value}" for key, value in SOURCE.items()]
     player = [part for text in [*sets, "source.repeats=3", "source.lead_s=2"] for part in ("--set", text)]
     for report in ("a.json", "b.json"):
         streaming = eegseek("stream", "participant", "--name", name, *player, cwd=place)
-        code, errors = finished(eegseek("run", "-c", "c.json", *over_lsl, "--headless", "--report", report, cwd=place))
+        code, errors = end(eegseek("run", "-c", "c.json", *over_lsl, "--headless", "--report", report, cwd=place))
         if code != 0:
             streaming.kill()
-        played, _ = finished(streaming)
+        played, _ = end(streaming)
         assert code == 0, errors
         assert played == 0
     first, second = (json.loads((place / name).read_text()) for name in ("a.json", "b.json"))
@@ -188,11 +121,11 @@ def test_over_lsl_a_second_segment_continues_the_averages(place: Path) -> None:
 
 def test_a_journal_replays_with_the_same_result(place: Path, made: Path) -> None:
     fast = ["--set", "source.speed=0", "--set", "dispatch.policy=block", "--set", "source.repeats=3", "--headless"]
-    code, errors = finished(eegseek("run", "-c", "c.json", *fast, "--report", "a.json", cwd=place))
+    code, errors = end(eegseek("run", "-c", "c.json", *fast, "--report", "a.json", cwd=place))
     assert code == 0, errors
     journal = str(place / "sessions" / "here" / "segment-0000.esj")
     again = ["replay", journal, "-c", "c.json", "--set", "session.name=again", "--headless"]
-    code, errors = finished(eegseek(*again, "--report", "b.json", cwd=place))
+    code, errors = end(eegseek(*again, "--report", "b.json", cwd=place))
     assert code == 0, errors
     first, second = (json.loads((place / name).read_text()) for name in ("a.json", "b.json"))
     assert first["windows"] == second["windows"]
@@ -264,7 +197,7 @@ def test_bad_input_is_one_clear_sentence(
     filled = [a.replace("{gallery}", str(made / "gallery")).replace("{other}", str(made / "other")) for a in arguments]
     if filled[0] in ("run", "replay"):
         filled += ["-c", "c.json", "--headless"]
-    code, errors = finished(eegseek(*filled, cwd=place))
+    code, errors = end(eegseek(*filled, cwd=place))
     assert code == 1, errors
     last = errors.strip().splitlines()[-1]
     assert words in last, errors
@@ -275,8 +208,8 @@ def test_bad_input_is_one_clear_sentence(
 def test_a_run_whose_endpoints_are_taken_is_refused(place: Path) -> None:
     first = eegseek("run", "-c", "c.json", "--set", "source.repeats=1000", "--headless", cwd=place)
     until(lambda: "worker" in log(place, "acquisition") or (place / "sessions/here/segment-0000.esj").exists())
-    code, errors = finished(eegseek("run", "-c", "c.json", "--set", "session.name=two", "--headless", cwd=place))
+    code, errors = end(eegseek("run", "-c", "c.json", "--set", "session.name=two", "--headless", cwd=place))
     first.send_signal(signal.SIGINT)
-    assert finished(first)[0] == 0
+    assert end(first)[0] == 0
     assert code == 1
     assert "in use" in errors

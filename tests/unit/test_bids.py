@@ -16,6 +16,7 @@ from acquisition.bids.layout import ENDINGS, Layout
 from acquisition.bids.progress import failed, sentences
 from acquisition.bids.recover import Report, recover
 from acquisition.bids.survey import pending, survey
+from acquisition.journal import Bad
 from acquisition.journal_files import part_path, segments
 from acquisition.types import Chunk, Event, Gap, StreamInfo
 from config.errors import JournalError
@@ -186,6 +187,38 @@ def test_answers_notes_and_turns(tmp_path: Path) -> None:
     rows = {row["kind"]: row for row in table(tmp_path)}
     assert rows["note"]["text"] == "coffee break"
     assert rows["state"]["trial_type"] == "State/source/lost" and rows["state"]["text"] == "headset: it went away"
+
+
+def test_what_a_person_marked_is_bad_from_its_first_sample_to_its_last(tmp_path: Path) -> None:
+    write(tmp_path / "plain", close=False).close()
+    writer = write(tmp_path, close=False)  # 1000 s to 1020 s; a chunk of 16 arrives with its last sample
+    writer.bad(Bad(1020.0, 5.0, "a cough, then\ttalk"))
+    writer.bad(Bad(1020.0, 100.0, ""))
+    writer.close()
+    recover(tmp_path)
+    whole, cough = [row for row in table(tmp_path) if row["kind"] == "bad"]
+    assert {whole["trial_type"], cough["trial_type"]} == {"BAD_marked"}
+    first = int(cough["sample"])
+    assert 3750 - 16 <= first <= 3750 + 13 + 16  # chunks are told apart to a twentieth of a second
+    assert float(cough["onset"]) == pytest.approx(first / RATE)
+    assert float(cough["onset"]) + float(cough["duration"]) == pytest.approx(5000 / RATE)
+    assert (cough["text"], cough["stamp"]) == ("a cough, then talk", "1015.0")
+    assert (whole["sample"], float(whole["duration"])) == ("0", pytest.approx(20.0))
+    there = made(tmp_path)
+    lines = (there.eeg / f"{there.stem(0, 1)}_eeg.vmrk").read_text().splitlines()
+    assert any(line.endswith(f"=BAD_marked,a cough\\1 then talk,{first + 1},{5000 - first},0") for line in lines)
+
+
+def test_a_bad_stretch_over_two_files_is_marked_in_both(tmp_path: Path) -> None:
+    writer = write(tmp_path, rotate=90_000, close=False)
+    writer.bad(Bad(1020.0, 12.0, "cable"))
+    writer.close()
+    recover(tmp_path)
+    parts = segments(tmp_path)[0]
+    assert len(parts) > 1
+    rows = [row for part in parts for row in table(tmp_path, part=part) if row["kind"] == "bad"]
+    assert len(rows) > 1
+    assert sum(float(row["duration"]) for row in rows) == pytest.approx(12.0, abs=0.2)
 
 
 def test_rotation_loses_nothing_and_everything_reads_across(tmp_path: Path) -> None:

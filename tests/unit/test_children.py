@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from config.settings import RunSettings
+from config.settings import RunSettings, Settings
 from eegseek.children import Child, may_start, verdict
+from eegseek.supervise import table
 
 LIMITS = RunSettings(start_s=10, hung_s=5, restarts=2)
 
@@ -31,7 +34,8 @@ def child(role: str = "inference", heard_s: float | None = 100.0, restarts: int 
         (child("source", None), None, 1e6, "go_on"),
         (child("source"), -9, 100.0, "give_up"),
         (child("display"), -9, 100.0, "restart"),
-        (child("display"), 1, 100.0, "give_up"),
+        (child("display", heard_s=None), 1, 100.0, "give_up"),
+        (child("display"), 1, 100.0, "leave"),  # it had shown the session: that goes on without it
         (child("display", restarts=2), -9, 100.0, "leave"),
         (child("display", restarts=2), None, 105.5, "leave"),
     ],
@@ -49,3 +53,23 @@ def test_a_spare_waits_until_a_worker_is_ready() -> None:
     assert not may_start(spare, [worker, spare, display])  # the display's word is not a worker's
     worker.heard_s = 96.0
     assert may_start(spare, [worker, spare, display])
+
+
+def test_who_awaits_a_file_starts_once_it_is_there() -> None:
+    worker = Child("w", "inference", awaits="bundle/encoder.json")
+    spare = Child("s", "inference", spare=True, awaits="bundle/encoder.json")
+    made: set[str] = set()
+    assert not may_start(worker, [worker, spare], made.__contains__)
+    made.add("bundle/encoder.json")
+    assert may_start(worker, [worker, spare], made.__contains__)
+    assert not may_start(spare, [worker, spare], made.__contains__)
+    worker.heard_s = 1.0
+    assert may_start(spare, [worker, spare], made.__contains__)
+
+
+def test_workers_of_a_session_that_calibrates_await_its_encoder(tmp_path: Path) -> None:
+    for calibrate, awaited in ((True, str(tmp_path / "made" / "encoder.json")), (False, "")):
+        settings = Settings(session={"calibrate": calibrate}, inference={"encoder": str(tmp_path / "made")})
+        children = table(settings, tmp_path / "settings.json", headless=True)
+        assert {c.awaits for c in children if c.role == "inference"} == {awaited}
+        assert {c.awaits for c in children if c.role != "inference"} == {""}

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import zmq
 from delivery_fakes import answer, encoder_spec, window
 
-from acquisition.configure import encoder_of, plan_of, session_folder
+from acquisition import journal
+from acquisition.configure import bundle_of, encoder_of, plan_of, session_folder
 from acquisition.control import REPLIES, Control
-from acquisition.delivery_account import PAUSED, Cut, check_end, fault, rejected_by, totals
+from acquisition.delivery_account import CALIBRATION, PAUSED, Cut, check_end, fault, rejected_by, totals
 from acquisition.dispatch import Dispatcher, Send
 from acquisition.handoff import WAKE, Batch, Handoff
 from acquisition.history import History
 from acquisition.recorder import Recorder
 from acquisition.switches import Switches
+from acquisition.types import StreamInfo
 from config.bundles import ENCODER_JSON, canonical, fingerprint
 from config.chain import ChainSettings, RejectionSettings, WindowSettings
 from config.errors import BundleError, JournalError, ProcessError, SettingsError
@@ -38,6 +41,14 @@ def test_the_account_joins_both_sides() -> None:
     assert "accepted" not in counters
     assert rejected_by(CUT) == {"flat": 2, PAUSED: 1}
     assert fault(totals(Cut(), dict.fromkeys(DELIVERED, 0), 0)) == ""
+
+
+def test_what_was_kept_for_calibration_is_rejected_by_that_name() -> None:
+    cut = replace(CUT, calibration=3, counters={**CUT.counters, "due": 13, "accepted": 9})
+    counters = totals(cut, DELIVERED, in_flight=1)
+    assert fault(counters) == ""
+    assert counters["rejected"] == 6
+    assert rejected_by(cut) == {"flat": 2, PAUSED: 1, CALIBRATION: 3}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +87,9 @@ class Run:
         self.dispatcher = Dispatcher(DispatchSettings(), "test", [fingerprint(self.spec)])
         self.history = History(100)
         self.recorder = Recorder(None, "test", 0, "")
-        self.control = Control(self.spec, self.switches, self.dispatcher, self.history, self.recorder)
+        self.control = Control(
+            plan_of(Settings(), self.spec), self.switches, self.dispatcher, self.history, self.recorder
+        )
 
     def ask(self, command: str, name: str = "1", **fields: object):  # type: ignore[no-untyped-def]
         return self.control.execute(Command(id=name, command=command, **fields), 0.0)
@@ -119,6 +132,21 @@ def test_notes_need_words_and_a_journal() -> None:
     run = Run()
     assert not run.ask("note", "1", text=" ").reply.ok
     assert "journal" in run.ask("note", "2", text="subject moved").reply.message
+
+
+def test_a_bad_stretch_needs_a_length_and_a_journal(tmp_path: Path) -> None:
+    run = Run()
+    assert "seconds" in run.ask("bad", "1", text="a cough").reply.message
+    assert "journal" in run.ask("bad", "2", seconds=5.0).reply.message
+    run.recorder = run.control.recorder = Recorder(tmp_path / "segment-0000.esj", "test", 0, "")
+    run.recorder.open(StreamInfo("test", "recording", 250.0, ("O1",)))
+    outcome = run.ask("bad", "3", seconds=5.0, text="a cough")
+    assert outcome.reply.ok
+    assert "5 s" in outcome.reply.message
+    run.ask("bad", "3", seconds=5.0, text="a cough")  # the same wish, again
+    run.recorder.close("stopped")
+    kept = [r for r in journal.read(tmp_path / "segment-0000.esj") if isinstance(r, journal.Bad)]
+    assert kept == [journal.Bad(0.0, 5.0, "a cough")]
 
 
 @pytest.mark.parametrize("text", ["", "12x", "-1", "²"])
@@ -220,3 +248,55 @@ def test_the_session_folder_is_private_or_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(JournalError, match=r"cannot be written .* session\.folder"):
         session_folder(Settings(session={"folder": str(tmp_path / "file"), "name": "p01"}))
+
+
+def calibrating(folder: Path, **changes: object) -> Settings:
+    spec = encoder_spec()
+    asked = {"chain": spec.chain, "window": spec.window, **changes}
+    return Settings(session={"calibrate": True}, inference={"encoder": str(folder)}, **asked)
+
+
+def test_a_session_that_calibrates_cuts_as_its_settings_say_before_there_is_an_encoder_and_after(
+    tmp_path: Path,
+) -> None:
+    settings, spec = calibrating(tmp_path / "made"), encoder_spec()
+    assert bundle_of(settings) is None
+    before = plan_of(settings, None)
+    assert (before.chain, before.window, before.rejection) == (spec.chain, spec.window, RejectionSettings())
+    assert plan_of(settings, spec) == before
+    write_spec(tmp_path / "made")
+    with pytest.raises(BundleError):  # no weights beside it
+        bundle_of(settings)
+    with pytest.raises(SettingsError, match=r"inference\.encoder is empty"):
+        bundle_of(Settings(session={"calibrate": True}))
+
+
+@pytest.mark.parametrize("missing", [{"window": None}, {"chain": None}, {"chain": ChainSettings()}])
+def test_without_an_encoder_the_settings_must_say_how_to_cut(tmp_path: Path, missing: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match="give \\[window\\], and \\[chain\\] with its channels"):
+        plan_of(calibrating(tmp_path / "none", **missing), None)
+
+
+def test_calibration_is_left_once_its_encoder_is_there_and_fits(tmp_path: Path) -> None:
+    run = Run()
+    run.dispatcher.workers.encoders.clear()
+    run.control.encoder = str(tmp_path / "made")
+    run.switches.calibrating = True
+    assert "no encoder in" in run.ask("start", "1").reply.message
+    assert not run.ask("pause", "2").reply.ok
+    other = write_spec(tmp_path / "other", window=WindowSettings(end_s=0.4))
+    run.control.encoder = str(other)
+    outcome = run.ask("start", "3")
+    assert not outcome.reply.ok
+    assert "end_s=0.4" in outcome.reply.message
+    assert run.switches.calibrating
+    assert not run.dispatcher.workers.encoders
+    run.control.encoder = str(write_spec(tmp_path / "made"))
+    outcome = run.ask("start", "4")
+    assert outcome.reply.ok
+    assert outcome.announce
+    assert not run.switches.calibrating
+    assert run.dispatcher.workers.encoders == {fingerprint(run.spec)}
+    assert run.ask("pause", "5").reply.ok
+    assert run.ask("start", "6").reply.ok
+    assert not run.switches.paused

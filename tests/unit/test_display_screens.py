@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from display_fakes import TRUTH, answer, quality, result, status
+from display_fakes import COUNTERS, TRUTH, answer, filled, result, status
 from msgspec.structs import replace
 from rich.console import Console, Group
 
@@ -16,30 +16,15 @@ from display.lsl import message
 from display.plain import Plain
 from display.report import report, write_report
 from display.state import State
-from display.terminal import Terminal, scores, screen
 from display.trace import Trace, row
 from display.truth import Truth
+from display.tui.live import live, scores
 from wire.packets import PeerState
-
-COUNTERS = {"due": 14, "sent": 12, "rejected": 2, "missed": 0, "pending": 0, "answered": 12, "expired": 0}
-
-
-def filled(truth: Truth = TRUTH, *, simulated: bool = False) -> State:
-    state = State(truth)
-    for repeats in (1, 2):
-        for k in range(6):
-            due_s = 100.0 + repeats * 6 + k
-            sequence = (repeats - 1) * 6 + k
-            two = (answer(k + 1), answer(k, repeats=repeats))
-            state.fold(result(sequence, stimulus=f"s{k}", answers=two, due_s=due_s), due_s + 0.03)
-    state.fold(quality(), 115.0)
-    state.fold(status(simulated=simulated, in_flight=0, **COUNTERS), 115.0)
-    return state
 
 
 def drawn(state: State, width: int, height: int) -> list[str]:
     console = Console(width=width, height=height, file=io.StringIO(), force_terminal=False)
-    console.print(Group(*screen(state, scores(state), 115.1, width, height, 5)))
+    console.print(Group(*live(state, scores(state), 115.1, width, height, 5)))
     lines = console.file.getvalue().splitlines()
     assert len(lines) == height
     assert all(len(line) <= width for line in lines)
@@ -99,7 +84,7 @@ def test_before_anything_and_when_acquisition_goes() -> None:
     assert "waiting for acquisition" in drawn(State(TRUTH), 80, 24)[0]
     state = filled()
     console = Console(width=80, height=24, file=io.StringIO())
-    console.print(Group(*screen(state, scores(state), 130.0, 80, 24, 5)))
+    console.print(Group(*live(state, scores(state), 130.0, 80, 24, 5)))
     assert "lost: not heard for 15.0 s" in console.file.getvalue()
 
 
@@ -142,21 +127,6 @@ def test_markup_in_a_label_is_text() -> None:
     state = State(TRUTH)
     state.fold(result(0, stimulus="[red]x[/]"), 100.0)
     assert "[red]x[/]" in "\n".join(drawn(state, 80, 24))
-
-
-def test_the_terminal_draws_and_leaves_a_summary() -> None:
-    console = Console(width=80, height=24, file=io.StringIO(), force_terminal=True)
-    terminal = Terminal(5, console)
-    state = filled()
-    terminal.open()
-    terminal.tick(state, 115.0)
-    terminal.close(state, report(state, 115.0))
-    terminal.close(state, report(state, 115.0))
-    text = console.file.getvalue()
-    assert "\x1b[?1049h" in text
-    assert "\x1b[?1049l" in text
-    assert "average of 2" in text
-    assert "windows: due 14" in text.partition("\x1b[?1049l")[2]
 
 
 def test_plain_lines() -> None:

@@ -31,6 +31,7 @@ CAUGHT = {
     "EOFError": "end of a file, translated by the reader around it",
     "OSError": "as the system raises it, translated by the caller or by the command line",
     "KeyboardInterrupt": "Ctrl-C in training, passed on once the checkpoint is written",
+    "Ending": "display/presenter/show.py, how a presentation ends before its end, caught there",
     "Exit": "typer's way to end with an exit code",
 }
 """Raised and caught again inside the project."""

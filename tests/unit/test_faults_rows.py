@@ -7,26 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.faults import channels, channels_swapped, stamps
-from benchmarks.faults.row import Fault
+from benchmarks.faults import stamps, table
 from benchmarks.faults.stamps_made import cut
 
-ROWS: tuple[Fault, ...] = (
-    stamps.samples_lost,
-    stamps.jitter_bursts,
-    stamps.wall_clock,
-    stamps.clock_reset,
-    channels.channel_nan,
-    channels.channel_infinite,
-    channels.channel_railed,
-    channels.channel_flat,
-    channels_swapped.channels_swapped,
-)
+ROWS = table.of_kind("alone")
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
-def test_what_must_happen_happens(row: Fault, tmp_path: Path) -> None:
-    found = row(tmp_path, True)
+@pytest.mark.parametrize("entry", ROWS, ids=map(table.name_of, ROWS))
+def test_what_must_happen_happens(entry: str, tmp_path: Path) -> None:
+    found = table.load(entry)(tmp_path, True)
     assert found.passed, found.measured
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from PIL import Image
 from typer.testing import CliRunner
 
+from acquisition.configure import plan_of
 from acquisition.control import Control
 from acquisition.dispatch import Dispatcher, Send
 from acquisition.history import History
@@ -21,7 +22,7 @@ from acquisition.switches import Switches
 from config.bundles import Item, fingerprint, read_gallery_spec
 from config.errors import BundleError
 from config.gallery_log import GALLERY_EDITS, read_log
-from config.settings import DispatchSettings
+from config.settings import DispatchSettings, Settings
 from eegseek import cli_gallery_edit
 from inference import gallery_compact, gallery_edit, gallery_version, pixels
 from inference.following import LOOK_S, Follower, fold
@@ -142,7 +143,9 @@ class Run:
     def __init__(self) -> None:
         spec = encoder_spec()
         self.dispatcher = Dispatcher(DispatchSettings(), "test", [fingerprint(spec)])
-        self.control = Control(spec, Switches(), self.dispatcher, History(10), Recorder(None, "test", 0, ""))
+        self.control = Control(
+            plan_of(Settings(), spec), Switches(), self.dispatcher, History(10), Recorder(None, "test", 0, "")
+        )
         self.encoder = fingerprint(spec)
         for name in ("one", "two", "spare", "dead"):
             self.ready(name, "old")

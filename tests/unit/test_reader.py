@@ -26,7 +26,7 @@ from acquisition.switches import Switches
 from acquisition.types import Chunk, Event, Gap, StreamInfo
 from config.errors import EegseekError, JournalError, SettingsError, StreamLost
 from config.settings import Settings
-from wire.packets import Rejected, Window
+from wire.packets import Rejected, Tap, Window
 
 PLAN = plan_of(Settings(), encoder_spec())
 PARTS = replace(PLAN, window=PLAN.window.model_copy(update={"parts_s": (0.1, 0.15)}))
@@ -208,6 +208,30 @@ def test_while_paused_stimuli_are_rejected_and_not_averaged() -> None:
     assert batches[-1].cut.paused == 2
 
 
+def test_while_calibrating_windows_are_tapped_rejected_and_not_averaged() -> None:
+    source = Played()
+    session = Session(source)
+    session.switches.calibrating = session.switches.taps = True
+    source.before_read = lambda k: setattr(session.switches, "calibrating", k < 59)
+    session.run()
+    batches, windows, rejected = session.read()
+    assert [r.reasons for r in rejected] == [("calibration",)] * 4
+    assert [(w.stimulus, w.repeats) for w in windows] == [("a", 1), ("b", 1)]
+    taps = [tap for batch in batches for tap in batch.taps]
+    assert [(tap.stimulus, tap.repeats) for tap in taps[:4]] == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+    assert len(taps) == 6
+    assert (batches[-1].cut.calibration, batches[-1].cut.paused) == (4, 0)
+
+
+def test_calibration_is_in_no_later_average(tmp_path: Path) -> None:
+    source = Played()
+    session = Session(source, journal.path(tmp_path, 0))
+    source.before_read = lambda k: setattr(session.switches, "calibrating", k < 59)
+    session.run()
+    session.recorder.close("stopped")
+    assert rebuild(tmp_path, 1, "test", PLAN, lambda: False).windows == 2
+
+
 def test_parts_go_before_their_window_and_while_paused_go_nowhere() -> None:
     source = Played()
     session = Session(source, plan=PARTS)
@@ -377,3 +401,25 @@ def test_a_segment_that_goes_on_from_another_begins_with_the_gap_between(tmp_pat
     assert gaps[0].stamp == 100.0
     notes = [record.text for record in kept if isinstance(record, journal.Note)]
     assert notes == ["the session goes on after 2500 ms without samples"]
+
+
+def test_the_reader_shows_nothing_unasked_and_changes_nothing_when_asked() -> None:
+    plain, watched = Session(Played()), Session(Played())
+    watched.switches.taps = watched.switches.previews = True
+    assert plain.run() is None
+    assert watched.run() is None
+    before, windows, _ = plain.read()
+    batches, seen, _ = watched.read()
+    assert not any(batch.taps or batch.previews for batch in before)
+    assert [w.data.tobytes() for w in seen] == [w.data.tobytes() for w in windows]
+    assert batches[-1].cut == before[-1].cut
+    taps = [tap for batch in batches for tap in batch.taps]
+    assert len(taps) == len(ONSETS_S)
+    for tap, window in zip(taps, seen, strict=True):
+        assert type(tap) is Tap
+        same = Window(**{name: getattr(tap, name) for name in Window.__struct_fields__})
+        assert same == window
+    # as fast as it goes there is one at the most in each tenth of a second, behind the windows
+    previews = [batch for batch in batches if batch.previews]
+    assert 1 <= len(previews) <= LENGTH_S * RATE_HZ / STEP
+    assert all(not batch.windows for batch in previews)

@@ -1,0 +1,241 @@
+"""A session's folder: what is written into it before, between and after its runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from config.bundles import ENCODER_JSON
+from config.errors import SettingsError
+from config.presentation import Plan, Stimulus, write_plan
+from config.private import private_folder
+from config.settings import RecordingSource, SessionSettings
+from display.dashboard.process import ADDRESS_FILE
+from eegseek.session import materials, setup
+from eegseek.session.events import Way
+from eegseek.session.find import Found
+from eegseek.session.headsets import Headset
+from eegseek.session.setup import SESSION_JSON, Ask
+
+CHECKS_JSON, FOUND_JSON, PARTICIPANT_JSON, SHOWING_JSON = (
+    "checks.json",
+    "found.json",
+    "participant.json",
+    "showing.json",
+)
+REPORT_HTML = "report.html"
+
+
+class Workplace:
+    """What a session is made of, in its folder.
+
+    Parameters
+    ----------
+    ask
+        What was asked for.
+    folder
+        The session's; made, and private to this user.
+
+    Raises
+    ------
+    EegseekError
+        Settings, pictures or plan cannot be used.
+    """
+
+    def __init__(self, ask: Ask, folder: Path) -> None:
+        setup.check(ask)
+        self.ask = ask
+        self.folder = private_folder(folder)
+        self.stimuli: tuple[Stimulus, ...] = ()
+        self.plan: Plan | None = None
+        self.use_plan: Plan | None = None
+        self._events: tuple[tuple[str, ...], ...] = ()
+        if not ask.recordings:
+            self._show(self._pictures())
+        self.settings = setup.settings_of(ask, self.folder, self._markers)
+        self.headset: Headset = setup.worn(ask, self.settings)
+        self.way: Way = setup.way_of(ask, self.bundle)
+        self.simulated = ask.participant
+        (self.folder / SESSION_JSON).write_text(ask.model_dump_json(indent=1), "utf-8")
+
+    # --- where things are
+
+    @property
+    def settings_file(self) -> Path:
+        """Of the run."""
+        return self.folder / "settings.json"
+
+    @property
+    def found(self) -> Path:
+        """What the looker says."""
+        return self.folder / FOUND_JSON
+
+    @property
+    def address(self) -> Path:
+        """Where the dashboard says where it is."""
+        return self.folder / ADDRESS_FILE
+
+    def guide_address(self) -> str:
+        """Address of the dashboard's guide page."""
+        address, _, token = self.address.read_text("utf-8").strip().partition("?")
+        return f"{address.rstrip('/')}/guide" + (f"?{token}" if token else "")
+
+    @property
+    def bundle(self) -> bool:
+        """Whether the decoder is there."""
+        return (Path(self.settings.inference.encoder) / ENCODER_JSON).exists()
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether the run in hand began without a decoder."""
+        return self.settings.session.calibrate
+
+    @property
+    def recorded(self) -> bool:
+        """Whether there is anything to report."""
+        return any(self.folder.glob("*.esj"))
+
+    @property
+    def truth(self) -> dict[str, str]:
+        """Category of each marker."""
+        return {one.id: one.truth for one in self.stimuli}
+
+    def no_display(self) -> str:
+        """Why no picture can be shown here, and what to do; empty where it can."""
+        shows = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        if shows or os.environ.get("SDL_VIDEODRIVER"):
+            return ""
+        return (
+            "there is no display to show pictures on: run this on a machine with a screen, or show them elsewhere "
+            "(PsychoPy on another machine, docs/psychopy.md) and give --no-presenter"
+        )
+
+    def where(self) -> tuple[str, ...]:
+        """Where everything is, in lines."""
+        folder = self.folder
+        said = [f"Everything is in {folder}"]
+        if (folder / REPORT_HTML).exists():
+            said.append(f"  report: {folder / REPORT_HTML}")
+        if bids := next((one for one in ("bids", "recording") if (folder / one).is_dir()), ""):
+            said.append(f"  recording (BIDS): {folder / bids}")
+        if (folder / setup.ENCODER / ENCODER_JSON).exists():
+            said.append(f"  decoder for next time: {folder / setup.ENCODER} (--encoder, or eegseek run -e)")
+        if self.recorded:
+            plain = folder.parent.absolute() == Path(SessionSettings().folder).absolute()
+            said.append(f"Go on with it: eegseek session --resume {self.ask.name if plain else folder}")
+        return tuple(said)
+
+    # --- what is written
+
+    def write_settings(self, file: int = 0) -> None:
+        """Settings of the next run.
+
+        Parameters
+        ----------
+        file
+            Which recording is the headset.
+        """
+        changed = self.settings.session.model_copy(update={"calibrate": not self.bundle})
+        self.settings = self.settings.model_copy(update={"session": changed})
+        if isinstance(self.settings.source, RecordingSource):
+            source = self.settings.source.model_copy(update={"file": str(Path(self.ask.recordings[file]).absolute())})
+            self.settings = self.settings.model_copy(update={"source": source})
+        self.settings_file.write_text(self.settings.model_dump_json(indent=1), "utf-8")
+
+    def found_as(self, found: Found) -> None:
+        """The headset is found: name the chain's channels, and for recordings make the plan of what they show."""
+        self.simulated = self.simulated or found.simulated
+        self.settings = setup.complete(self.settings, found.channels)
+        if self.ask.recordings:
+            self._events = found.events
+            self._show(materials.of_labels(found.labels, self.ask.categories))
+            self.settings = self.settings.model_copy(
+                update={"markers": self.settings.markers.model_copy(update={"stimulus": self._markers})}
+            )
+        self._check_gallery()
+        self.write_settings()
+
+    def write_plan(self, *, using: bool) -> Path:
+        """The whole plan of a presentation."""
+        plan = self._plan(using)
+        path = self.folder / (materials.USE_PLAN if using else materials.PLAN)
+        write_plan(path, plan)
+        return path
+
+    def write_showing(self, *, using: bool, done: int) -> Path | None:
+        """What is left of a presentation from block ``done`` on; None where nothing is."""
+        rest = materials.rest_of(self._plan(using), done) if done else self._plan(using)
+        if rest is None:
+            return None
+        path = self.folder / SHOWING_JSON
+        write_plan(path, rest)
+        return path
+
+    def write_participant(self) -> Path:
+        """The simulated participant."""
+        path = self.folder / PARTICIPANT_JSON
+        path.write_text(setup.participant_of(self.ask, self.headset).model_dump_json(indent=1), "utf-8")
+        return path
+
+    # --- what is shown
+
+    def _pictures(self) -> tuple[Stimulus, ...]:
+        chosen = self.ask.categories
+        if self.ask.pictures:
+            return materials.pictures_of(Path(self.ask.pictures), chosen)
+        return materials.pictures_of(materials.draw_own(self.folder / materials.PICTURES), chosen)
+
+    def _show(self, stimuli: Sequence[Stimulus]) -> None:
+        self.stimuli = tuple(stimuli)
+        materials.write_truth(self.folder, self.stimuli)
+        materials.write_gallery_of(self.folder, self.stimuli)
+
+    @property
+    def _markers(self) -> str:
+        return materials.markers_of(self.stimuli) if self.stimuli else ""
+
+    def _plan(self, using: bool) -> Plan:
+        if self.ask.recordings:
+            calibrating = self._events[: self.way.files]
+            return materials.replayed(self.stimuli, calibrating, self.ask.trials)
+        return materials.plan_of(
+            self.stimuli,
+            self.ask.showing,
+            self.ask.seed,
+            using=using,
+            attended=not self.ask.unattended,
+            simulated=self.simulated,
+        )
+
+    def _check_gallery(self) -> None:
+        if not self.bundle:
+            return
+        from config.bundles import read_encoder_spec, read_gallery_spec
+        from inference.gallery import check_fit
+
+        check_fit(
+            read_encoder_spec(Path(self.settings.inference.encoder)),
+            read_gallery_spec(Path(self.settings.inference.gallery)),
+        )
+
+
+def read_ask(folder: Path) -> Ask:
+    """What the session of a folder was asked to be.
+
+    Raises
+    ------
+    SettingsError
+        No guided session was made there.
+    """
+    path = folder / SESSION_JSON
+    try:
+        return Ask.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(
+            f"'{folder}' holds no guided session to go on with ({path.name} is missing); see --resume NAME and "
+            "session.folder"
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"'{path}' was written by another version, or changed; begin a new session") from error
