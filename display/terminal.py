@@ -90,7 +90,7 @@ class Terminal(View):
         if thread.error is not None:
             raise thread.error
         if app.return_code:
-            raise SystemExit(DRAWING_FAILED)
+            sys.exit(DRAWING_FAILED)
 
 
 class _Thread(threading.Thread):

@@ -77,7 +77,7 @@ def mapper(channels: Sequence[str], known: Mapping[str, Place]) -> Mapper | None
     inside = (near <= OUTWARDS) | (_between(points, spots) & (near <= REACH))
     between = np.linalg.norm(spots[:, None] - spots[None], axis=2)
     weights = np.linalg.solve(_green(between).T, _green(apart[inside]).T).T
-    return Mapper(np.array(rows), weights, inside.reshape(GRID, GRID))
+    return Mapper(np.array(rows), np.asarray(weights, np.float64), inside.reshape(GRID, GRID))
 
 
 def packed(grid: Float, limit_uv: float) -> NDArray[np.int8]:

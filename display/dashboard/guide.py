@@ -110,6 +110,6 @@ def _lights(lights: tuple[Light, ...]) -> None:
                 with ui.element("td"):
                     ui.label(light.channel)
                 with ui.element("td"):
-                    ui.label(f"{sign} {light.letter}").classes(kind)
+                    ui.label(f"{sign} {light.letter}").classes(kind).style("white-space: nowrap")
                 with ui.element("td").style("text-align: left"):
                     ui.label(light.words)

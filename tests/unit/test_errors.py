@@ -18,7 +18,7 @@ from eegseek.errors_page import page, what
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("acquisition", "benchmarks", "config", "display", "eegseek", "inference", "training", "wire")
 PROGRAMMING = {
-    "ValueError", "TypeError", "RuntimeError", "IndexError", "KeyError", "NotImplementedError",
+    "ValueError", "TypeError", "RuntimeError", "IndexError", "KeyError", "NotImplementedError", "AttributeError",
 }  # fmt: skip
 """A mistake in code that calls ours, or what pydantic and libraries ask validators to raise."""
 CAUGHT = {
