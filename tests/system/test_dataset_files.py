@@ -244,7 +244,7 @@ def test_commands_take_a_dataset_by_name(root: Path, monkeypatch: pytest.MonkeyP
     from eegseek.cli import app
 
     played = []
-    monkeypatch.setattr(supervise, "supervise", lambda settings, headless: played.append(settings))
+    monkeypatch.setattr(supervise, "supervise", lambda settings, **more: played.append(settings))
     where = ["--root", str(root), "--subject", "1", "--session", "1", "--part", "test"]
     assert CliRunner().invoke(app, ["replay", "things-eeg2", *where, "--speed", "0"]).exit_code == 0
     source = played[0].source
