@@ -15,6 +15,8 @@ from benchmarks.processes import Processes
 
 SIZES = Sizes(channels=64, rate_hz=250.0, encoder="nice", dim=512, gallery=16_540)
 TWO_HOURS_S, TEN_MINUTES_S, MINUTE_S = 7200.0, 600.0, 60.0
+WARM_S = 20.0
+"""Of the minute."""
 GROWTH = 0.01
 """Memory may grow by less than this share over the measured time: the target."""
 DRIFT_MS = 1.0
@@ -94,7 +96,7 @@ def _history(short: bool) -> dict[str, int]:
 
 
 def _warm_s(short: bool) -> float:
-    return 20.0 if short else 1200.0
+    return WARM_S if short else 1200.0
 
 
 def _length(seconds: float) -> str:

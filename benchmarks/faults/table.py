@@ -46,7 +46,7 @@ _TABLE: tuple[tuple[str, Kind], ...] = (
     ("disk:read_only_folders", "processes"),
     ("disk:port_in_use", "processes"),
     ("clock:clock_moved", "processes"),
-    ("endurance:endurance_real_time", "long"),
+    ("endurance:endurance_real_time", "processes"),
     ("endurance:endurance_accelerated", "processes"),
 )
 ROWS = tuple(entry for entry, _ in _TABLE)

@@ -24,6 +24,8 @@ def test_what_must_happen_happens(entry: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(workers, "STOPPED_S", 3.0)
     monkeypatch.setattr(processes, "KILLS", 2)
     monkeypatch.setattr(endurance, "TEN_MINUTES_S", 300.0)
+    monkeypatch.setattr(endurance, "MINUTE_S", 25.0)
+    monkeypatch.setattr(endurance, "WARM_S", 8.0)
     # how fast and how flat is measured by the benchmark; a test on a busy machine asks what becomes of the windows
     monkeypatch.setattr(workers, "WITH_SPARE_S", 30.0)
     monkeypatch.setattr(workers, "ALONE_S", 60.0)
@@ -32,6 +34,7 @@ def test_what_must_happen_happens(entry: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(processes, "FAST_S", 6.0)
     monkeypatch.setattr(clock, "STEADY", 15)
     monkeypatch.setattr(clock, "FLOWS_S", 60.0)
+    monkeypatch.setattr(endurance, "DRIFT_MS", 1000.0)
     for module in (processes, clock):
         monkeypatch.setattr(module, "not_worse", lambda before_ms, after_ms: True)
     for module in (processes, endurance):
