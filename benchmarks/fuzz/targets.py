@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fuzz import arrays, frames, journals, mne_seeds, pictures, recordings, shaped, texts
+from benchmarks.fuzz import arrays, frames, journals, mne_seeds, pictures, recordings, sessions, shaped, texts
 from benchmarks.fuzz.target import SHORT_THEIRS, THEIRS, Open, Read, Seeds, Target
 from config.bundles import EncoderSpec, GallerySpec
 
@@ -87,6 +87,10 @@ def _ours() -> list[Target]:
         Target("gallery-vectors", arrays.vectors, arrays.open_vectors, shaped=(arrays.safetensors_header,)),
         *(Target(f"index-{kind}", *both, shaped=(arrays.safetensors_header,)) for kind, both in arrays.INDEXES.items()),
         Target("session", texts.session_json, texts.open_session, shaped=json_, guided=True),
+        Target("plan", sessions.plans, sessions.open_plan, shaped=json_, guided=True),
+        Target("guide", sessions.guides, sessions.open_guide, shaped=json_),
+        Target("guide-answer", sessions.answers, sessions.open_answer, shaped=json_),
+        Target("calibration", sessions.calibrations, sessions.open_calibration, shaped=json_, guided=True),
         Target("key", texts.keys, texts.open_key, tokens=_KEY, guided=True),
         Target("endpoint", texts.endpoint_texts, texts.open_endpoint, tokens=(b"tcp://", b"ipc://", b":")),
         Target("items-table", texts.items_table, texts.open_items_table, tokens=csv, guided=True),
