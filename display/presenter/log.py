@@ -7,8 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from config.bounded import TooLargeError, read_bounded
 from config.errors import OutputError
 from wire.clock import boot, now
+
+MAX_BYTES = 256 << 20
+"""Hours of a presentation stay far below it."""
 
 
 class Log:
@@ -86,14 +90,14 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         It cannot be read, or holds something else.
     """
     try:
-        lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_bounded(path, MAX_BYTES).decode("utf-8").split("\n")
+    except (OSError, TooLargeError, UnicodeDecodeError) as error:
         raise OutputError(f"log '{path}' cannot be read: {error}") from error
     events = []
     for number, line in enumerate(lines[:-1], 1):
         try:
             event = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise OutputError(f"line {number} of log '{path}' is not JSON ({error})") from error
         if not isinstance(event, dict) or "event" not in event:
             raise OutputError(f"line {number} of log '{path}' is no event of a presentation")

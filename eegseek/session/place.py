@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from config.bounded import read_bounded
 from config.bundles import ENCODER_JSON
 from config.errors import SettingsError
+from config.guide import MAX_BYTES
 from config.presentation import Plan, Stimulus, write_plan
 from config.private import private_folder
 from config.settings import RecordingSource, SessionSettings
@@ -231,7 +233,7 @@ def read_ask(folder: Path) -> Ask:
     """
     path = folder / SESSION_JSON
     try:
-        return Ask.model_validate_json(path.read_bytes())
+        return Ask.model_validate_json(read_bounded(path, MAX_BYTES))
     except OSError as error:
         raise SettingsError(
             f"'{folder}' holds no guided session to go on with ({path.name} is missing); see --resume NAME and "

@@ -216,7 +216,7 @@ def _truth_of(settings: str) -> dict[str, str]:
     try:
         named = json.loads(settings).get("session", {}).get("truth", "")
         return dict(read_session_file(Path(named)).truth) if named and Path(named).is_file() else {}
-    except (ValueError, AttributeError, EegseekError):
+    except (ValueError, RecursionError, AttributeError, EegseekError):
         return {}
 
 
@@ -224,7 +224,7 @@ def _display(made: Material) -> None:
     try:
         told = json.loads((made.folder / REPORT_JSON).read_text("utf-8"))
         made.shown_ms = dict(told.get("latency_ms") or {})
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
         return
 
 
@@ -234,7 +234,7 @@ def _presented(folder: Path) -> Iterator[dict[str, Any]]:
         for line in log.read_text("utf-8", "replace").splitlines():
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(event, dict) and event.get("event") == "timing" and event.get("frames"):
                 yield event
