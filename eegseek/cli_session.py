@@ -11,6 +11,7 @@ import typer
 
 from config.errors import SettingsError
 from config.load import load_settings, preset_names
+from config.session_ask import MOST, MOST_S, Ask, read_ask
 
 PRESETS = ", ".join(name for name in preset_names() if name != "demo")
 
@@ -48,11 +49,13 @@ def session(
         bool, typer.Option("--checks", help="Unattended, make the blink and alpha checks all the same.")
     ] = False,
     contact: Annotated[float, typer.Option(min=0.1, help="Unattended, wait so long for good contact, s.")] = 20.0,
-    blocks: Annotated[int, typer.Option(min=2, help="Blocks of the calibration, at most.")] = 12,
-    trials: Annotated[int, typer.Option(min=4, help="Pictures of a block.")] = 40,
-    on: Annotated[float, typer.Option(min=0.02, help="How long a picture is shown, s.")] = 0.3,
-    blank: Annotated[float, typer.Option(min=0.0, help="Background after it, s; up to a quarter longer.")] = 0.5,
-    use_trials: Annotated[int, typer.Option(min=2, help="Pictures once the decoder is there.")] = 40,
+    blocks: Annotated[int, typer.Option(min=2, max=MOST, help="Blocks of the calibration, at most.")] = 12,
+    trials: Annotated[int, typer.Option(min=4, max=MOST, help="Pictures of a block.")] = 40,
+    on: Annotated[float, typer.Option(min=0.02, max=MOST_S, help="How long a picture is shown, s.")] = 0.3,
+    blank: Annotated[
+        float, typer.Option(min=0.0, max=MOST_S, help="Background after it, s, or a quarter longer.")
+    ] = 0.5,
+    use_trials: Annotated[int, typer.Option(min=2, max=MOST, help="Pictures once the decoder is there.")] = 40,
     alpha: Annotated[float, typer.Option(help="Most false alarms a session.")] = 0.05,
     seed: Annotated[int, typer.Option(min=0, help="Of the order of pictures.")] = 0,
 ) -> None:
@@ -62,8 +65,7 @@ def session(
     [bold]eegseek session --preset muse --participant[/bold] (simulated).
     """
     from eegseek.session.driver import guided
-    from eegseek.session.place import Workplace, read_ask
-    from eegseek.session.setup import Ask
+    from eegseek.session.place import Workplace
     from eegseek.session.terminal import Terminal
 
     overrides = tuple(set_)

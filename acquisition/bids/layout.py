@@ -79,7 +79,7 @@ class Layout:
             found = json.loads((self.eeg / f"{stem}_eeg.json").read_bytes())
             data = (self.eeg / f"{stem}_eeg.eeg").stat().st_size
             whole = data == found[JOURNAL_KEY]["DataBytes"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return found if whole else None
 

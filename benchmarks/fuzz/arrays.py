@@ -319,3 +319,38 @@ def open_torch(folder: Path, how: str) -> Read:
 
 INDEXES = {kind: (partial(index_arrays, kind=kind), partial(open_index, kind=kind)) for kind in ("pq", "hnsw", "ivf")}
 """Kinds of index whose arrays differ most: seeds and reader."""
+
+
+def responses(folder: Path) -> list[bytes]:
+    """What each picture evokes in a simulated participant."""
+    from acquisition.participant.stimuli import write_responses
+
+    file = folder / "seed.safetensors"
+    write_responses(file, ["a", "b", "c"], RNG.normal(size=(3, 4)).astype("f4"), RNG.normal(size=(3, 2)).astype("f4"))
+    return [file.read_bytes()]
+
+
+def open_responses(folder: Path) -> Read:
+    """Read responses."""
+    from acquisition.participant.stimuli import read_all
+
+    return in_file("a.safetensors", lambda file: read_all(str(file)), folder)
+
+
+def checkpoints(folder: Path) -> list[bytes]:
+    """Where a training run is."""
+    import torch
+
+    from training.fitting.checkpoint import Position, save
+
+    file = folder / "seed.safetensors"
+    position = Position(2, 5, [0.5, 0.25], 0.4, 1, [{"loss": 0.5}], {"scale": 2.0})
+    save(file, position, {"network": {"weight": torch.zeros(2, 3)}, "optimizer": {"0.step": torch.ones(1)}})
+    return [file.read_bytes()]
+
+
+def open_checkpoint(folder: Path) -> Read:
+    """Read a checkpoint."""
+    from training.fitting.checkpoint import load
+
+    return in_file("a.safetensors", load, folder)

@@ -1,12 +1,14 @@
-"""What a guided session writes and reads again: the presenter's plan, the guide and its answers, the calibration."""
+"""What a guided session writes and reads again: what was asked for, plan, guide, answers, calibration, measurements."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.fuzz.target import Read
 from benchmarks.fuzz.texts import in_file
-from config import calibration, guide, presentation
+from config import calibration, guide, presentation, session_ask
 
 
 def plans(folder: Path) -> list[bytes]:
@@ -62,3 +64,49 @@ def calibrations(folder: Path) -> list[bytes]:
 def open_calibration(folder: Path) -> Read:
     """Read a calibration."""
     return in_file("a.json", calibration.read_progress, folder)
+
+
+def asked(folder: Path) -> list[bytes]:
+    """What a session was asked to be."""
+    ask = session_ask.Ask(name="me", preset="muse", categories=("x", "y"), recordings=("a.csv",), overrides=("a=1",))
+    return [ask.model_dump_json().encode()]
+
+
+def open_asked(folder: Path) -> Read:
+    """Read what a session was asked to be."""
+    return in_file(session_ask.SESSION_JSON, lambda file: session_ask.read_ask(file.parent), folder)
+
+
+def logs(folder: Path) -> list[bytes]:
+    """A presenter's log with the times of its frames."""
+    from display.presenter.log import Log
+    from display.presenter.timing import measure
+
+    file = folder / "seed.jsonl"
+    with Log(file) as log:
+        log.begin(rate_hz=60.0)
+        log.write("flip", time_s=1.0, stimulus="x/a", block=0)
+        timed = measure([np.arange(30) / 60 + 1], 60.0, (0.001,))
+        log.write("timing", **timed.table() if timed else {})
+    return [file.read_bytes()]
+
+
+def open_log(folder: Path) -> Read:
+    """Read a presenter's log, and the times of its frames."""
+    from training.calibration.session_files import read_timing
+
+    return in_file("a.jsonl", read_timing, folder)
+
+
+def reports(folder: Path) -> list[bytes]:
+    """What is read of a display's report, and something beside it."""
+    return [
+        b'{"format": "eegseek-report", "latency_ms": {"p50": 1.5, "p95": 2.0, "p99": 3, "max": 4, "n": 9}, "a": [1]}'
+    ]
+
+
+def open_report(folder: Path) -> Read:
+    """Read a display's report."""
+    from training.calibration.session_files import read_shown
+
+    return in_file("a.json", read_shown, folder)

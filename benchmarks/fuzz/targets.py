@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.fuzz import arrays, frames, journals, mne_seeds, pictures, recordings, sessions, shaped, texts
 from benchmarks.fuzz.target import SHORT_THEIRS, THEIRS, Open, Read, Seeds, Target
 from config.bundles import EncoderSpec, GallerySpec
+from config.index_spec import IndexSpec
 
 FRAMES = 1_000_000
 """Damaged messages for the codec."""
@@ -81,12 +82,16 @@ def _ours() -> list[Target]:
         Target(
             "gallery-json", texts.gallery_json, partial(texts.open_json, model=GallerySpec), shaped=json_, guided=True
         ),
+        Target("index-json", texts.index_json, partial(texts.open_json, model=IndexSpec), shaped=json_, guided=True),
         Target(
             "gallery-log", texts.gallery_log, texts.open_log, shaped=(texts.renamed, shaped.json_lines), guided=True
         ),
         Target("gallery-vectors", arrays.vectors, arrays.open_vectors, shaped=(arrays.safetensors_header,)),
         *(Target(f"index-{kind}", *both, shaped=(arrays.safetensors_header,)) for kind, both in arrays.INDEXES.items()),
         Target("session", texts.session_json, texts.open_session, shaped=json_, guided=True),
+        Target("guided-session", sessions.asked, sessions.open_asked, shaped=json_, guided=True),
+        Target("presenter-log", sessions.logs, sessions.open_log, shaped=(shaped.json_lines,), guided=True),
+        Target("display-report", sessions.reports, sessions.open_report, shaped=json_, guided=True),
         Target("plan", sessions.plans, sessions.open_plan, shaped=json_, guided=True),
         Target("guide", sessions.guides, sessions.open_guide, shaped=json_),
         Target("guide-answer", sessions.answers, sessions.open_answer, shaped=json_),
@@ -104,6 +109,9 @@ def _ours() -> list[Target]:
         Target("npy-features", arrays.npys, arrays.open_features_npy, tokens=_NPY),
         Target("epochs-json", texts.epochs_json, partial(arrays.open_epochs, part="json"), shaped=json_),
         Target("epochs-npy", arrays.windows_npy, partial(arrays.open_epochs, part="npy"), tokens=_NPY),
+        Target("responses", arrays.responses, arrays.open_responses, shaped=(arrays.safetensors_header,)),
+        Target("checkpoint", arrays.checkpoints, arrays.open_checkpoint, shaped=(arrays.safetensors_header,)),
+        Target("run-sidecar", texts.sidecar, texts.open_sidecar, shaped=json_),
         Target("mat", arrays.mats, arrays.open_mat, shaped=(arrays.repacked,), guided=True),
         Target("muse-csv", recordings.muse, partial(recordings.open_played, name="a.csv"), tokens=csv),
         Target("openbci-txt", recordings.openbci, partial(recordings.open_played, name="a.txt"), tokens=csv),

@@ -19,6 +19,7 @@ from config import bundles, presets
 from config.bundles import GallerySpec, Item
 from config.chain import ChainSettings, RejectionSettings, WindowSettings
 from config.gallery_log import GALLERY_EDITS, Edit, line_of, read_log, size
+from config.index_spec import IndexSpec
 from config.load import load_settings, preset_names
 
 CHANNELS = ("TP9", "AF7", "AF8")
@@ -98,6 +99,15 @@ def gallery_json(folder: Path) -> list[bytes]:
 def open_json(folder: Path, model: type[Any]) -> Read:
     """Read a description into its model."""
     return in_file("a.json", lambda file: bundles.parse(model, bundles.read_json(file, "file"), file, "file"), folder)
+
+
+def index_json(folder: Path) -> list[bytes]:
+    """``index.json``."""
+    recall = ({"cosine": 0.9, "at_10": 0.98, "queries": 100},)
+    fields: dict[str, Any] = {"kind": "ivf", "asked": "auto", "effort": 8, "seed": 0, "n_items": N, "dim": DIM,
+                              "vectors_sha256": FIXED, "arrays_sha256": FIXED, "recall": recall,
+                              "memory_bytes": 99}  # fmt: skip
+    return [bundles.canonical(IndexSpec(**fields))]
 
 
 def session_json(folder: Path) -> list[bytes]:
@@ -283,3 +293,20 @@ def epochs_spec() -> Any:
         repeats=(1, 2), sessions=("1", "1"), chain=ChainSettings(channels=("Oz", "P7")), window=WINDOW,
         rejection=RejectionSettings(), causal=True, source_rate_hz=1000.0, refused={"gap": 2}, missed=1,
     )  # fmt: skip
+
+
+def sidecar(folder: Path) -> list[bytes]:
+    """What stands beside a recorded run."""
+    return [b'{"TaskName": "t", "SamplingFrequency": 250.0, "EegseekJournal": {"Bytes": 100, "DataBytes": 0}}']
+
+
+def open_sidecar(folder: Path) -> Read:
+    """Whether a run is there as a whole; one with a foreign sidecar is not."""
+    from acquisition.bids.layout import ENDINGS, Layout
+
+    layout = Layout(folder, "me")
+    layout.eeg.mkdir(parents=True, exist_ok=True)
+    for ending in ENDINGS:
+        (layout.eeg / f"{layout.stem(0, 1)}{ending}").touch()
+    file = layout.eeg / f"{layout.stem(0, 1)}_eeg.json"
+    return in_file(file.name, lambda _: layout.complete(0, 1, 100), file.parent)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, NonNegativeInt, PositiveFloat
+
+from config.chain import Frozen
 
 BINS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)
 MOST_BINS = 25
 """Bins of a histogram are the finest of these widths that make no more rows than that."""
+MOST_KEPT = 10_000
+"""More than an hour in which each second has an interval of its own does not happen."""
 DROPPED = 1.5
 """An interval longer than so many frames holds a frame that was shown again in place of the next."""
 NEAR = 0.03
@@ -21,8 +26,7 @@ STEADY = 0.25
 BAR = 40
 
 
-@dataclass(frozen=True)
-class Timing:
+class Timing(Frozen):
     """Intervals between the flips of all blocks.
 
     Attributes
@@ -41,22 +45,22 @@ class Timing:
         From a flip's stamp to when its marker had been sent, ms: median and longest; None where none was.
     """
 
-    frames: int
+    frames: NonNegativeInt
     frame_ms: float
     median_ms: float
     sd_ms: float
     p95_ms: float
     p99_ms: float
     longest_ms: float
-    dropped: int
-    bin_ms: float
-    edges_ms: tuple[float, ...]
-    counts: tuple[int, ...]
+    dropped: NonNegativeInt
+    bin_ms: PositiveFloat
+    edges_ms: Annotated[tuple[float, ...], Field(max_length=MOST_KEPT)]
+    counts: Annotated[tuple[NonNegativeInt, ...], Field(max_length=MOST_KEPT)]
     marker_ms: tuple[float, float] | None = None
 
     def table(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return self.model_dump()
 
 
 @dataclass(frozen=True)

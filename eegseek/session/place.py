@@ -7,19 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from config.bounded import read_bounded
 from config.bundles import ENCODER_JSON
-from config.errors import SettingsError
-from config.guide import MAX_BYTES
 from config.presentation import Plan, Stimulus, write_plan
 from config.private import private_folder
+from config.session_ask import SESSION_JSON, Ask
 from config.settings import RecordingSource, SessionSettings
 from display.dashboard.process import ADDRESS_FILE
 from eegseek.session import materials, setup
 from eegseek.session.events import Way
 from eegseek.session.find import Found
 from eegseek.session.headsets import Headset
-from eegseek.session.setup import SESSION_JSON, Ask
 
 CHECKS_JSON, FOUND_JSON, PARTICIPANT_JSON, SHOWING_JSON = (
     "checks.json",
@@ -204,7 +201,7 @@ class Workplace:
             return materials.replayed(self.stimuli, calibrating, self.ask.trials)
         return materials.plan_of(
             self.stimuli,
-            self.ask.showing,
+            setup.showing_of(self.ask),
             self.ask.seed,
             using=using,
             attended=not self.ask.unattended,
@@ -221,23 +218,3 @@ class Workplace:
             read_encoder_spec(Path(self.settings.inference.encoder)),
             read_gallery_spec(Path(self.settings.inference.gallery)),
         )
-
-
-def read_ask(folder: Path) -> Ask:
-    """What the session of a folder was asked to be.
-
-    Raises
-    ------
-    SettingsError
-        No guided session was made there.
-    """
-    path = folder / SESSION_JSON
-    try:
-        return Ask.model_validate_json(read_bounded(path, MAX_BYTES))
-    except OSError as error:
-        raise SettingsError(
-            f"'{folder}' holds no guided session to go on with ({path.name} is missing); see --resume NAME and "
-            "session.folder"
-        ) from error
-    except ValueError as error:
-        raise SettingsError(f"'{path}' was written by another version, or changed; begin a new session") from error

@@ -3,86 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
-
-from config.chain import ChainSettings, Frozen, WindowSettings
+from config.chain import ChainSettings, WindowSettings
 from config.errors import SettingsError
 from config.load import load_settings
+from config.session_ask import Ask
 from config.settings import LslSource, ParticipantSource, Settings
 from eegseek.session.events import Way
 from eegseek.session.headsets import BOARDS, UNICORN, Headset, headset
 from eegseek.session.materials import Showing
 
-SESSION_JSON = "session.json"
-"""In the session's folder: what was asked for, for ``--resume``."""
 ENCODER = "encoder"
 RATE_HZ = 250.0
 SIMULATED_UV = 250.0
 """Largest peak-to-peak of a simulated participant's windows, as in the demo."""
 
 
-class Ask(Frozen):
-    """What a session was asked to be."""
+def showing_of(ask: Ask) -> Showing:
+    """How pictures are shown."""
+    return Showing(ask.blocks, ask.trials, ask.on_s, ask.blank_s, ask.use_trials)
 
-    preset: str = ""
-    config: str = ""
-    overrides: tuple[str, ...] = ()
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
-    pictures: str = ""
-    categories: tuple[str, ...] = ()
-    participant: bool = False
-    """A simulated head wears the headset."""
-    snr_db: float = -6.0
-    """Of the simulated participant."""
-    recordings: tuple[str, ...] = ()
-    speed: NonNegativeFloat = 20.0
-    """Of recordings, times real time."""
-    board: str = ""
-    presenter: bool = True
-    size: str = ""
-    """Of the presenter's window, such as 1280x720; empty: the whole screen."""
-    unattended: bool = False
-    checks: bool = False
-    """Blink and alpha check also where nobody answers."""
-    contact_s: PositiveFloat = 20.0
-    """Unattended: how long good contact is waited for, s."""
-    encoder: str = ""
-    """A bundle of before, in place of a calibration."""
-    seed: NonNegativeInt = 0
-    blocks: PositiveInt = 12
-    trials: PositiveInt = 40
-    on_s: PositiveFloat = 0.3
-    blank_s: NonNegativeFloat = 0.5
-    use_trials: PositiveInt = 40
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    """Of the test against chance."""
-    dashboard: bool = False
 
-    @property
-    def showing(self) -> Showing:
-        """How pictures are shown."""
-        return Showing(self.blocks, self.trials, self.on_s, self.blank_s, self.use_trials)
-
-    @property
-    def preset_name(self) -> str | None:
-        """The preset, where one is named or goes without saying."""
-        if self.preset:
-            return self.preset
-        if self.board and BOARDS.get(self.board, self.board) == "SYNTHETIC_BOARD":
-            return "synthetic"
-        return None if self.config else "muse-lsl" if self.recordings else "lsl"
-
-    @property
-    def stream(self) -> str:
-        """Name of the marker stream."""
-        return f"eegseek-{self.name}-markers"
-
-    @property
-    def eeg_stream(self) -> str:
-        """Name of a simulated participant's EEG stream."""
-        return f"eegseek-{self.name}"
+def preset_of(ask: Ask) -> str | None:
+    """The preset, where one is named or goes without saying."""
+    if ask.preset:
+        return ask.preset
+    if ask.board and BOARDS.get(ask.board, ask.board) == "SYNTHETIC_BOARD":
+        return "synthetic"
+    return None if ask.config else "muse-lsl" if ask.recordings else "lsl"
 
 
 def check(ask: Ask) -> None:
@@ -147,7 +95,7 @@ def settings_of(ask: Ask, folder: Path, markers: str = "") -> Settings:
         As `config.load.load_settings`.
     """
     ours = [f"session.name='{ask.name}'", f"session.folder='{folder.absolute().parent}'"]
-    loaded = load_settings(ask.config or None, ask.preset_name, [*ours, *_source(ask), *ask.overrides])
+    loaded = load_settings(ask.config or None, preset_of(ask), [*ours, *_source(ask), *ask.overrides])
     bundle = str(Path(ask.encoder).absolute()) if ask.encoder else str(folder.absolute() / ENCODER)
     changed = {
         "session": loaded.session.model_copy(
@@ -193,7 +141,7 @@ def participant_of(ask: Ask, worn: Headset) -> ParticipantSource:
 
 def worn(ask: Ask, settings: Settings) -> Headset:
     """Which headset it is."""
-    return headset(ask.preset_name or "lsl", settings.source)
+    return headset(preset_of(ask) or "lsl", settings.source)
 
 
 def _source(ask: Ask) -> list[str]:

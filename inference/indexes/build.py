@@ -191,5 +191,5 @@ class _Kept:
     def _same(self, folder: Path, state: dict[str, Any]) -> bool:
         try:
             return bool(json.loads((folder / STATE).read_text("utf-8")) == state)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return False

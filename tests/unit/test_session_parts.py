@@ -21,6 +21,7 @@ from config.guide import (
     write_guide,
 )
 from config.load import load_settings
+from config.session_ask import Ask
 from eegseek.session import checks, materials, setup
 from eegseek.session.ear import Ear
 from eegseek.session.find import Found, judge
@@ -30,7 +31,6 @@ from eegseek.session.measure import Measure
 from eegseek.session.pictures import SIZE, draw, gratings
 from eegseek.session.samples import Samples
 from eegseek.session.serving import Serving
-from eegseek.session.setup import Ask
 from eegseek.session.terminal import Terminal, choice_of
 from eegseek.session.words import QUIT
 from wire.packets import Answer, Hit, PeerState, Preview, Quality, Result, Status

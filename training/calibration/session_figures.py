@@ -191,19 +191,19 @@ def carriers(found: Map | None) -> Figure | None:
 
 def frames(made: Material) -> Figure | None:
     """Histogram of the intervals between frames, as the presenter measured them."""
-    tables = [one for one in made.frames if one.get("edges_ms") and one.get("counts")]
-    if not tables:
+    timed = [one for one in made.frames if one.edges_ms and len(one.edges_ms) == len(one.counts)]
+    if not timed:
         return None
-    table = max(tables, key=lambda one: int(one["frames"]))
+    most = max(timed, key=lambda one: one.frames)
     with drawing() as (figure, axes):
-        axes.bar(table["edges_ms"], table["counts"], width=table["bin_ms"], align="edge", color=BLUE)
+        axes.bar(most.edges_ms, most.counts, width=most.bin_ms, align="edge", color=BLUE)
         axes.set_yscale("log")
         axes.set_xlabel("interval between frames (ms)")
         axes.set_ylabel("frames")
         source = source_of(figure)
     said = (
-        f"{table['frames']} frames; median {table['median_ms']:.2f} ms, 99 % below {table['p99_ms']:.2f} ms, longest "
-        f"{table['longest_ms']:.1f} ms; {table['dropped']} dropped"
+        f"{most.frames} frames; median {most.median_ms:.2f} ms, 99 % below {most.p99_ms:.2f} ms, longest "
+        f"{most.longest_ms:.1f} ms; {most.dropped} dropped"
     )
     return Figure(source, f"Histogram of intervals between frames: {said}.", "The presenter's frames", f"{said}.")
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,8 @@ from config.calibration import CALIBRATION_EPOCHS, CALIBRATION_JSON, Progress, r
 from config.errors import EegseekError, RecordingError
 from config.guide import read_guide
 from config.presentation import read_plan
+from display.presenter.timing import Timing
+from training.calibration.session_files import Shown, read_shown, read_timing
 from training.calibration.signal_state import Signal
 from training.trials.epoch_files import StoredEpochs, is_epochs, read_epochs
 from wire.packets import Rejected, Result
@@ -59,7 +59,7 @@ class Material:
     shown_ms
         From the last sample to the screen, as the display reported, ms percentiles.
     frames
-        What the presenter measured of its frames, a table a presentation.
+        What the presenter measured of its frames, one a presentation.
     categories
         Category of each stimulus, as the plan says.
     faults
@@ -84,8 +84,8 @@ class Material:
     right: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     items: int = 0
     stages_ms: dict[str, list[float]] = field(default_factory=dict)
-    shown_ms: dict[str, Any] = field(default_factory=dict)
-    frames: tuple[dict[str, Any], ...] = ()
+    shown_ms: Shown = field(default_factory=Shown)
+    frames: tuple[Timing, ...] = ()
     gaps: int = 0
     lost_samples: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -127,7 +127,6 @@ def gather(folder: Path) -> Material:
         except EegseekError as error:
             made.faults.append(str(error))
     _display(made)
-    made.frames = tuple(_presented(folder))
     return made
 
 
@@ -222,19 +221,14 @@ def _truth_of(settings: str) -> dict[str, str]:
 
 def _display(made: Material) -> None:
     try:
-        told = json.loads((made.folder / REPORT_JSON).read_text("utf-8"))
-        made.shown_ms = dict(told.get("latency_ms") or {})
-    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
-        return
-
-
-def _presented(folder: Path) -> Iterator[dict[str, Any]]:
-    """What the presenter measured of its own frames, a table a presentation."""
-    for log in sorted(folder.glob(LOGS)):
-        for line in log.read_text("utf-8", "replace").splitlines():
-            try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(event, dict) and event.get("event") == "timing" and event.get("frames"):
-                yield event
+        if (made.folder / REPORT_JSON).exists():
+            made.shown_ms = read_shown(made.folder / REPORT_JSON)
+    except EegseekError as error:
+        made.faults.append(str(error))
+    for log in sorted(made.folder.glob(LOGS)):
+        try:
+            timed = read_timing(log)
+        except EegseekError as error:
+            made.faults.append(str(error))
+        else:
+            made.frames += (timed,) if timed is not None else ()

@@ -83,8 +83,9 @@ def timing(made: Material) -> list[Row]:
     rows = [(name, *_percentiles(values)) for name, values in made.stages_ms.items() if name != "total"]
     if "total" in made.stages_ms:
         rows.append(("last sample to kept answer", *_percentiles(made.stages_ms["total"])))
-    if made.shown_ms.get("n"):
-        numbers = tuple(_number(made.shown_ms.get(name)) for name in ("p50", "p95", "p99", "max"))
+    if made.shown_ms.n:
+        shown = made.shown_ms
+        numbers = tuple(_number(value) for value in (shown.p50, shown.p95, shown.p99, shown.max))
         rows.append(("last sample to the screen", *numbers))
     return rows
 

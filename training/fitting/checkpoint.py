@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 
 from config.errors import SettingsError
 
@@ -41,6 +42,9 @@ class Position:
     kept: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     scaler: dict[str, Any] = field(default_factory=dict)
+
+
+POSITION = TypeAdapter(Position)
 
 
 def save(path: Path, position: Position, groups: Mapping[str, Tensors]) -> None:
@@ -83,7 +87,7 @@ def load(path: Path) -> tuple[Position, dict[str, Tensors]]:
     groups: dict[str, Tensors] = {}
     try:
         with safe_open(path, framework="pt") as file:
-            position = Position(**json.loads((file.metadata() or {})[KEY]))
+            position = POSITION.validate_json((file.metadata() or {})[KEY])
             for key in file.keys():  # noqa: SIM118 - not a dict
                 group, _, name = key.partition("/")
                 groups.setdefault(group, {})[name] = file.get_tensor(key)
