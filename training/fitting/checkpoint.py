@@ -40,7 +40,7 @@ class Position:
     total: list[float] = field(default_factory=list)
     best: float | None = None
     kept: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, int | float]] = field(default_factory=list)  # an epoch stays a whole number
     scaler: dict[str, Any] = field(default_factory=dict)
 
 
