@@ -39,7 +39,7 @@ class Announcer:
         self.dispatcher = dispatcher
         self.recorder = recorder
         self.displays = displays
-        self._ailments = Ailments(recorded=recorder.file is not None)
+        self._ailments = Ailments(recorded=recorder.file is not None or not recorder.needed)
         self._amiss: tuple[str, ...] = ()
         self._changes = Changes()
         self._waiting: deque[Change] = deque(maxlen=WAITING)

@@ -121,7 +121,8 @@ def _recorder(settings: Settings) -> tuple[Recorder, Path | None]:
     session, text = settings.session, settings.model_dump_json()
     if not session.journal:
         # no file can number the segments: the wall clock does
-        return Recorder(None, session.name, int(time.time()), text), None
+        needed = settings.source.kind != "recording"
+        return Recorder(None, session.name, int(time.time()), text, needed=needed), None
     folder = session_folder(settings)
     segment = journal.next_segment(folder)
     keeping = Keeping(session.rotate_bytes, session.sync_s, session.free_bytes)

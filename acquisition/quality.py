@@ -9,6 +9,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from acquisition.rejection import raw_peak_to_peak
+from acquisition.types import Impedance
 from config.chain import RejectionSettings
 from wire.packets import Quality
 
@@ -51,6 +52,22 @@ def exchanged(quality: Quality, pair: tuple[str, str] | None) -> Quality:
     told = zip(quality.channels, quality.states, strict=True)
     states = tuple("swapped" if name in pair and state in ("good", "noisy") else state for name, state in told)
     return structs.replace(quality, states=states)
+
+
+def with_impedance(quality: Quality, found: Impedance | None) -> Quality:
+    """The same with the impedances that the source measures; the same itself where it measures none.
+
+    Parameters
+    ----------
+    found
+        By the source's names; the chain may write them in other letters, and leave some out.
+    """
+    if found is None or not (found.channels or found.others):
+        return quality
+    by_name = {name.casefold(): kohm for name, kohm in found.channels.items()}
+    told = tuple(by_name.get(name.casefold()) for name in quality.channels)
+    of_channels = told if any(kohm is not None for kohm in told) else ()
+    return structs.replace(quality, impedance_kohm=of_channels, other_kohm=dict(found.others))
 
 
 def line_ratio(raw: NDArray[np.float32], rate_hz: float, line_hz: float) -> NDArray[np.float64]:

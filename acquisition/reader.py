@@ -17,26 +17,16 @@ from acquisition.onlookers import Onlookers
 from acquisition.packing import Packer
 from acquisition.pipeline import Pipeline
 from acquisition.plan import Plan
+from acquisition.quality import with_impedance
 from acquisition.rebuild import Rebuilt
 from acquisition.recorder import Recorder
 from acquisition.silences import Silences
+from acquisition.sorting import sort
 from acquisition.switches import Switches
-from acquisition.types import (
-    Chunk,
-    Early,
-    Epoch,
-    Expected,
-    Gap,
-    Missed,
-    Output,
-    Patient,
-    Refused,
-    Source,
-    StreamInfo,
-)
-from config.errors import EegseekError
+from acquisition.types import Chunk, Gap, Interruptible, Measuring, Output, Patient, Source, StreamInfo
+from config.errors import EegseekError, SourceError
 from wire.clock import now
-from wire.packets import Draft, Preview, Quality, Rejected, State, Tap, Window
+from wire.packets import Draft, Preview, Quality, Rejected, State
 from wire.states import RECOVERED_S
 
 READ_S = 0.05
@@ -109,6 +99,7 @@ class Reader:
         self._why = PAUSED
         self._onlookers: Onlookers | None = None
         self._foresight: Foresight | None = None
+        self._measuring: Measuring | None = None
         self._silences = Silences()
         self._told_s = self._quality_s = self._back_s = float("-inf")
         self._sampled_s = self._silence_s = 0.0
@@ -142,7 +133,13 @@ class Reader:
         self._await_worker()
         if self.switches.stop:
             return
-        pipeline = self._open()
+        try:
+            pipeline = self._open()
+        except SourceError as error:
+            if not self.switches.stopping():
+                raise
+            _log.info("stopped while the source was opened: %s", error)
+            return
         foresight = self._foresight = Foresight(pipeline)
         final = False
         while not final and not self.switches.stop:
@@ -164,8 +161,8 @@ class Reader:
     def _prepare(self, foresight: Foresight) -> None:
         if isinstance(self.job.source, Patient):
             least, draft = foresight.prepare(drafts=self.switches.drafts and self._aside is None)
-            if draft is not None:
-                self._hand_over((), draft=self._pack.draft(draft))
+            if draft is not None and self._packer is not None:
+                self._hand_over((), draft=self._packer.draft(draft))
             self.job.source.wait_for(least)
 
     def _await_worker(self) -> None:
@@ -186,7 +183,10 @@ class Reader:
         job = self.job
         rebuilt = self._continue()
         self._tell("waiting", f"opening the {job.kind} source")
+        if isinstance(job.source, Interruptible):
+            job.source.interrupt_when(self.switches.stopping)
         info = job.source.open()
+        self._measuring = job.source if isinstance(job.source, Measuring) else None
         for note in info.notes:
             _log.warning("%s: %s", info.name, note)
         pipeline = Pipeline(info, job.plan, rebuilt.averages)
@@ -291,50 +291,33 @@ class Reader:
         self, outputs: Iterable[Output], *, changed: bool = False, ended: bool = False, draft: Draft | None = None
     ) -> None:
         at = now()
-        windows: list[Window] = []
-        taps: list[Tap] = []
-        rejected: list[Rejected] = []
-        gaps: list[Gap] = []
-        for output in outputs:
-            match output:
-                case Epoch() if self._aside is None:
-                    windows.append(self._pack.window(output, at))
-                case Epoch():
-                    self.aside[self._why] += 1
-                    rejected.append(self._pack.rejected(output, (self._why,)))
-                case Early() if self._aside is None:
-                    windows.append(self._pack.window(output.epoch, at, output.part))
-                case Early():
-                    self.paused_parts += 1
-                case Refused():
-                    rejected.append(self._pack.rejected(output, output.reasons))
-                case Missed():
-                    rejected.append(self._pack.rejected(output, (f"missed: {output.reason}",)))
-                case Expected() if self._foresight is not None:
-                    self._foresight.expect(output)
-                case Gap():
-                    gaps.append(output)
-            if self.switches.taps and isinstance(output, Epoch):
-                taps.append(self._pack.tap(output, at))
+        why = "" if self._aside is None else self._why
+        packed = sort(outputs, self._packer, at, why=why, taps=self.switches.taps)
+        if why:
+            self.aside[why] += packed.aside
+            self.paused_parts += packed.aside_parts
+        if self._foresight is not None:
+            for one in packed.expected:
+                self._foresight.expect(one)
         due = self._foresight.due() if self._foresight is not None else []
         quality = self._quality(at)
-        self._count_gaps(gaps)
-        news = windows or rejected or due or gaps or quality or changed or ended or draft
+        self._count_gaps(packed.gaps)
+        news = packed or due or quality or changed or ended or draft
         if not news and at - self._told_s < TELL_S:
             return
         self._told_s = at
         facts, self._facts = self._facts, None
         try:
-            self._record(rejected, gaps)
+            self._record(packed.rejected, packed.gaps)
         finally:  # the account closes even where the journal does not
             self.handoff.put(
                 Batch(
-                    windows=tuple(windows),
+                    windows=tuple(packed.windows),
                     drafts=() if draft is None else (draft,),
-                    rejected=tuple(rejected),
+                    rejected=tuple(packed.rejected),
                     due=tuple(due),
                     quality=quality,
-                    taps=tuple(taps),
+                    taps=tuple(packed.taps),
                     cut=self._cut(),
                     state=self.state,
                     message=self.message,
@@ -349,12 +332,6 @@ class Reader:
         if previews:
             batch = Batch(previews=previews, cut=self._cut(), state=self.state, message=self.message)
             self.handoff.put(batch, self.switches.stopping)
-
-    @property
-    def _pack(self) -> Packer:
-        if self._packer is None:
-            raise RuntimeError("nothing can be packed before the source is open")
-        return self._packer
 
     def _record(self, rejected: list[Rejected], gaps: list[Gap]) -> None:
         for gap in gaps:
@@ -372,7 +349,8 @@ class Reader:
         if self._pipeline is None or at - self._quality_s < QUALITY_S:
             return None
         self._quality_s = at
-        return self._pipeline.quality(at)
+        made, source = self._pipeline.quality(at), self._measuring
+        return made if made is None or source is None else with_impedance(made, source.impedance())
 
     def _cut(self) -> Cut:
         if self._pipeline is None:

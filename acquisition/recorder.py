@@ -43,6 +43,8 @@ class Recorder:
         Settings of the run, as text.
     keeping
         Sizes and times.
+    needed
+        Whether nothing is kept without it; what is played from a file has been kept before.
 
     Attributes
     ----------
@@ -51,9 +53,17 @@ class Recorder:
     """
 
     def __init__(
-        self, file: Path | None, session: str, segment: int, settings: str, keeping: Keeping | None = None
+        self,
+        file: Path | None,
+        session: str,
+        segment: int,
+        settings: str,
+        keeping: Keeping | None = None,
+        *,
+        needed: bool = True,
     ) -> None:
         self.file = file
+        self.needed = needed
         self.session = session
         self.segment = segment
         self.settings = settings

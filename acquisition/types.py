@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -138,6 +139,40 @@ class Patient(Protocol):
 
     def wait_for(self, samples: int) -> None:
         """Let ``read`` wait until so many samples have come, 1 or more, or its time is up; until told otherwise."""
+        ...
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A source that may look for its device for long."""
+
+    def interrupt_when(self, stopping: Callable[[], bool]) -> None:
+        """Let ``open`` give up, with a SourceError, soon after this has become true."""
+        ...
+
+
+@dataclass(frozen=True)
+class Impedance:
+    """What a device says of its electrodes, as of the last samples.
+
+    Attributes
+    ----------
+    channels
+        kΩ by channel name, of those that are measured.
+    others
+        kΩ of electrodes that are no channel: reference, ground, and what the device does not name.
+    """
+
+    channels: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A source whose device may measure impedance beside the EEG."""
+
+    def impedance(self) -> Impedance | None:
+        """Of the last samples; None where it measures none."""
         ...
 
 

@@ -35,11 +35,16 @@ class CalibrationRules(Frozen):
     flat: PositiveFloat = 0.02
     """... or the last two blocks are better than the two before by no more than this, in AUC."""
     worthwhile_auc: Annotated[float, Field(gt=0.5, lt=1)] = 0.65
-    """Futile: at least half of the planned blocks are in, the evidence is none, and the interval lies below this."""
+    """Futile: at least half of the planned blocks are in, the evidence is none, and the interval lies below this. Where
+    earlier sessions are learned from, enough: the interval lies above it."""
     promising: PositiveFloat = 4.0
     """At the end of the plan, an e-value of this and more (but below 1 / alpha) is no "nothing"."""
     to_the_end: bool = False
     """Nothing is decided before the last planned block, such as where recordings are there anyway."""
+    align: Literal["monge", "euclidean", "none"] = "monge"
+    """How windows of earlier sessions are made to look like this one's, without labels; ``none``: as they are."""
+    weigh: bool = True
+    """How much of earlier sessions is learned from is chosen by what it was worth on the blocks so far; else all."""
     as_good: PositiveFloat = 0.02
     """The frontal channels alone count as as good as all where they are worse by no more than this, in AUC."""
 
@@ -53,7 +58,7 @@ class BlockScore(Frozen):
     auc: Area
     """Area under the ROC curve within the block: between two categories, or the mean of each against the others."""
     accuracy: Probability
-    """Share of trials whose category was the most likely."""
+    """Share of trials whose category was the most likely, mean over the categories: 1 / categories by chance."""
     log10_e: float
     """Evidence against chance after this block."""
 
@@ -108,6 +113,23 @@ class Repeats(Frozen):
     """Decoded; no trial is in two of them."""
 
 
+class FormerUse(Frozen):
+    """What earlier sessions of the same person bring."""
+
+    sessions: tuple[str, ...]
+    trials: NonNegativeInt
+    """Windows of theirs that fit this session."""
+    share: Probability = 1.0
+    """Of these, what the next decoder and the bundle learn from."""
+    scored: NonNegativeInt = 0
+    """Trials of this session that decoders with and without earlier windows both scored."""
+    auc_with: Area | None = None
+    """On these, by decoders of all earlier windows and the blocks before; None before there are any."""
+    auc_without: Area | None = None
+    """On these, by decoders of the blocks before alone."""
+    words: str = ""
+
+
 class Progress(Frozen):
     """All that a calibration tells; written after every block."""
 
@@ -140,7 +162,9 @@ class Progress(Frozen):
     cross_validated_auc: Area | None = None
     """Each block scored by a decoder of all others; once it has ended."""
     former_trials: NonNegativeInt = 0
-    """Of an earlier session of the same person, that decoders learned from as well."""
+    """Of earlier sessions of the same person, that decoders learned from as well."""
+    former: FormerUse | None = None
+    """What they are and what they bring; None where none was named."""
     simulated: bool = False
     bundle: str = ""
     """Folder of the encoder bundle, once written."""

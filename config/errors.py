@@ -39,6 +39,7 @@ Codes are for good: a class keeps its own, and that of a class that is gone is n
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import ClassVar
 
 CODED = re.compile(r"\[(E\d{3})\]\s*$")
@@ -140,6 +141,11 @@ class SourceError(EegseekError):
     code = "E300"
     why = "A device is off or used by another program, or a stream lacks something, such as markers or a fixed rate."
     do = "Do what the sentence says; `eegseek doctor` tells what this machine can see and use."
+
+    def __init__(self, message: object = "", choices: Sequence[tuple[str, dict[str, str]]] = ()) -> None:
+        super().__init__(message)
+        self.choices = tuple(choices)
+        """What could be taken instead, in words, and the settings that take it."""
 
 
 class StreamNotFound(SourceError):

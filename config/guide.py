@@ -21,6 +21,8 @@ MAX_BYTES = 1 << 20
 Model = TypeVar("Model", bound=Frozen)
 STEPS = ("find", "fit", "calibrate", "use", "report")
 Step = Literal["find", "fit", "calibrate", "use", "report"]
+Outcome = Literal["done", "aborted", "skipped"]
+"""Of a step: to its end, ended early, or left out."""
 
 
 class Light(Frozen):
@@ -68,6 +70,8 @@ class Guide(Frozen):
     simulated: bool = False
     reached: tuple[Step, ...] = ()
     """Steps that were begun so far."""
+    outcomes: dict[Step, Outcome] = {}
+    """Of steps that are over, or were passed over."""
     ended: bool = False
 
 

@@ -86,6 +86,8 @@ class Pause(Frozen):
     words: Annotated[str, Field(max_length=4000)]
     seconds: PositiveFloat | None = None
     """It goes on by itself after so long, s; None: only with the space bar."""
+    stimuli: Annotated[tuple[Label, ...], Field(max_length=8)] = ()
+    """Shown small above the words, such as what is to be looked for; no marker is sent."""
 
 
 class Block(Frozen):
@@ -139,9 +141,10 @@ class Plan(Frozen):
             twice = next(one for k, one in enumerate(ids) if one in ids[:k])
             raise ValueError(f"stimulus '{twice:.80}' stands twice")
         known = set(ids)
-        missing = next((trial.stimulus for _, trial in self.trials() if trial.stimulus not in known), None)
+        named = (one for part in self.parts if isinstance(part, Pause) for one in part.stimuli)
+        missing = next((one for one in (*(t.stimulus for _, t in self.trials()), *named) if one not in known), None)
         if missing is not None:
-            raise ValueError(f"a trial shows '{missing:.80}', which is none of the stimuli")
+            raise ValueError(f"a trial or pause shows '{missing:.80}', which is none of the stimuli")
         if not self.blocks:
             raise ValueError("there is no block, so that nothing would be shown")
         return self

@@ -35,6 +35,7 @@ from eegseek import (
     cli_verify,
     dataset_files,
 )
+from wire import lifeline
 
 app = typer.Typer(
     name="eegseek",
@@ -58,7 +59,7 @@ app.command("calibrate-delay")(cli_delay.calibrate_delay)
 app.command("recover")(cli_recover.recover)
 app.command("explain")(cli_explain.explain)
 app.command("forget")(cli_forget.forget)
-app.command("session")(cli_session.session)
+app.command("session", cls=cli_session.Session)(cli_session.session)
 app.command("dashboard")(cli_dashboard.dashboard)
 cli_dataset.app.command("crops")(cli_crops.crops)
 
@@ -193,6 +194,7 @@ def replay(
     source = ["source.kind=recording", f"source.file={_toml(file)}", f"source.speed={pace:g}"]
     settings = load_settings(_text(config), None, [*source, "dispatch.policy=block", *set_, *extra])
     settings = _checked(_dated(settings))
+    lifeline.watch()  # where a dashboard began it, it ends with the dashboard
     supervise(settings, headless=headless, extra=cli_dashboard.beside(settings) if dashboard else ())
 
 

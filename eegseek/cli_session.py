@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from config.errors import SettingsError
 from config.load import load_settings, preset_names
-from config.session_ask import MOST, MOST_S, Ask, read_ask
+from config.search import MOST_ROUNDS, OWN
+from config.session_ask import MOST, MOST_FORMER, MOST_S, Ask, read_ask
 
+OPTIONAL = {"--search": OWN}
+"""Options whose value may be left out, and what it is then."""
 PRESETS = ", ".join(name for name in preset_names() if name != "demo")
+
+
+class Session(TyperCommand):
+    """A command that takes ``--search`` with and without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse them, each value that was left out put in."""
+        return super().parse_args(ctx, completed(args))
+
+
+def completed(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which every option of ``OPTIONAL`` has a value."""
+    found: list[str] = []
+    for one, following in zip(arguments, (*arguments[1:], "-"), strict=False):
+        found += [one, OPTIONAL[one]] if one in OPTIONAL and following.startswith("-") else [one]
+    return found
+
+
+def formers(named: Sequence[str], folder: Path) -> tuple[str, ...]:
+    """Folders of earlier sessions, each by its name in the folder of sessions or by its own folder."""
+    if len(named) > MOST_FORMER:
+        raise SettingsError(f"--former was given {len(named)} times, expected {MOST_FORMER} at most")
+    return tuple(str((Path(one) if len(Path(one).parts) > 1 else folder / one).absolute()) for one in named)
 
 
 def session(
@@ -38,6 +66,10 @@ def session(
     encoder: Annotated[
         Path | None, typer.Option("--encoder", "-e", help="Decoder of an earlier session, in place of a calibration.")
     ] = None,
+    former: Annotated[
+        list[str] | None,
+        typer.Option(help="Learn from an earlier session of this person, too: its name or folder; repeatable."),
+    ] = None,
     resume: Annotated[str, typer.Option(help="Go on with the session of this name, or in this folder.")] = "",
     presenter: Annotated[bool, typer.Option(help="Show pictures here; else another program sends markers.")] = True,
     size: Annotated[str, typer.Option(help="Show pictures in a window of so many pixels, such as 1280x720.")] = "",
@@ -56,6 +88,15 @@ def session(
         float, typer.Option(min=0.0, max=MOST_S, help="Background after it, s, or a quarter longer.")
     ] = 0.5,
     use_trials: Annotated[int, typer.Option(min=2, max=MOST, help="Pictures once the decoder is there.")] = 40,
+    search: Annotated[
+        str,
+        typer.Option(
+            metavar="[GALLERY]",
+            help="Free search: a gallery with pictures ranks itself towards what is attended to; without a folder the "
+            "session draws its own.",
+        ),
+    ] = "",
+    rounds: Annotated[int, typer.Option(min=1, max=MOST_ROUNDS, help="Of a search, --use-trials pictures each.")] = 6,
     alpha: Annotated[float, typer.Option(help="Most false alarms a session.")] = 0.05,
     seed: Annotated[int, typer.Option(min=0, help="Of the order of pictures.")] = 0,
 ) -> None:
@@ -71,6 +112,8 @@ def session(
     overrides = tuple(set_)
     folder = Path(load_settings(None if config is None else str(config), None, overrides).session.folder)
     if resume:
+        if former:
+            raise SettingsError("--former is for a new session; --resume goes on with what the session was begun with")
         if len(Path(resume).parts) > 1:
             folder = Path(resume).absolute().parent
         named = Path(resume).name
@@ -101,12 +144,15 @@ def session(
             checks=checks,
             contact_s=contact,
             encoder="" if encoder is None else str(encoder.absolute()),
+            former=formers(former or (), folder),
             seed=seed,
             blocks=blocks,
             trials=trials,
             on_s=on,
             blank_s=blank,
             use_trials=use_trials,
+            search=search if search in ("", OWN) else str(Path(search).absolute()),
+            rounds=rounds,
             alpha=alpha,
             dashboard=dashboard,
         )

@@ -132,7 +132,7 @@ class Supervisor:
             connect(control, ends.control, ends.keys)
             self._start_due()
             self._watch(statuses, control)
-            self._stop_all()
+            self._stop_all(statuses)
             self._listen(statuses)
             self._stop = False  # asked again, the recording is left for later
             keeper.finish(lambda: self._stop)
@@ -280,14 +280,16 @@ class Supervisor:
         """What a child wrote on its standard error, and libraries and crashes with it."""
         return self._logs / f"{name}.err"
 
-    def _stop_all(self) -> None:
+    def _stop_all(self, statuses: zmq.Socket[bytes]) -> None:
         """Acquisition first, so that it can drain; then displays, which end with its last Status; then the rest."""
         run = self.settings.run
         patient = run.stop_s + self.settings.dispatch.drain_s
         if self.processes["acquisition"].poll() is None:
             self._end(["acquisition"], patient, ask=True)
+        self._listen(statuses)
         displays = [c.name for c in self._started if c.role == "display"]
-        self._end(displays, run.stop_s, ask=bool(self.failed))
+        # an acquisition that was ended while it started has no last word for them
+        self._end(displays, run.stop_s, ask=bool(self.failed) or not self._over)
         self._end([c.name for c in self._started if c.role in ("inference", "source")], run.stop_s, ask=True)
 
     @property

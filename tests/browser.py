@@ -69,19 +69,21 @@ def free_port() -> int:
     return int(free_ports().rpartition(":")[2])
 
 
-def shoot(page: Page, name: str, folder: Path, *, whole: bool = False) -> Path:
+def shoot(page: Page, name: str, folder: Path, *, whole: bool = False, part: str = "") -> Path:
     """A picture of the page: in the folder that EEGSEEK_PICTURES names, else in ``folder``.
 
     Parameters
     ----------
     whole
         All of the page, and not only what fits the window.
+    part
+        Selector of what is taken alone; empty: all that is seen.
     """
     place = Path(os.environ.get("EEGSEEK_PICTURES") or folder)
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{name}.png"
     # given a path, Playwright would write in a thread that outlives the test
-    path.write_bytes(page.screenshot(full_page=whole))
+    path.write_bytes(page.locator(part).screenshot() if part else page.screenshot(full_page=whole))
     return path
 
 

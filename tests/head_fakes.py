@@ -15,7 +15,8 @@ from wire.clock import now
 from wire.packets import Mark, PeerState, Preview, Quality, Status, Tap
 
 TICK_S = 0.1
-SLOW = 1.0
+SLOW = 0.25
+"""Statuses come so often from acquisition, too."""
 ERP = {"face": (0.17, -8.0), "house": (0.25, 6.0)}
 """Category to when its response peaks, s, and how high, µV, at the back of the head."""
 

@@ -373,12 +373,27 @@ class Quality(Packet, frozen=True, kw_only=True):
     line_ratio: tuple[float, ...]
     """Share of the raw power that lies within 1 Hz of the line frequency."""
     states: tuple[Literal["good", "noisy", "flat", "railed", "swapped", "invalid"], ...]
+    impedance_kohm: tuple[float | None, ...] = ()
+    """Of each channel's electrode, kΩ; None where it is not measured. Empty where the source measures none."""
+    other_kohm: dict[str, float] = {}
+    """Of electrodes that are no channel, kΩ: reference and ground, and what the device does not name."""
 
     def __post_init__(self) -> None:
         if not len(self.channels) == len(self.rms_uv) == len(self.line_ratio) == len(self.states):
             raise ValueError("channels, rms_uv, line_ratio and states must be of one length")
         if not all(map(isfinite, (*self.rms_uv, *self.line_ratio))):
             raise ValueError("rms_uv and line_ratio must be finite")
+        if self.impedance_kohm and len(self.impedance_kohm) != len(self.channels):
+            raise ValueError("impedance_kohm must be empty, or have a value for each channel")
+        known = [kohm for kohm in self.impedance_kohm if kohm is not None]
+        if not all(isfinite(kohm) and kohm >= 0 for kohm in (*known, *self.other_kohm.values())):
+            raise ValueError("impedances must be finite and not negative")
+
+    @property
+    def electrodes_kohm(self) -> dict[str, float]:
+        """Impedance of each electrode that is measured, kΩ: of channels first."""
+        pairs = zip(self.channels, self.impedance_kohm, strict=False)
+        return {**{name: kohm for name, kohm in pairs if kohm is not None}, **self.other_kohm}
 
 
 class Command(Packet, frozen=True, kw_only=True):

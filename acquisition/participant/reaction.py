@@ -40,12 +40,13 @@ def vector_of(label: str, person: int, latents: int = stimuli.RANDOM_LATENTS) ->
         How many weights.
     """
     category = label.partition("/")[0]
-    whole = math.sqrt(CATEGORY_SHARE) * _unit(f"category {category}", person, latents)
-    whole += math.sqrt(1 - CATEGORY_SHARE) * _unit(f"picture {label}", person, latents)
+    whole = math.sqrt(CATEGORY_SHARE) * unit(f"category {category}", person, latents)
+    whole += math.sqrt(1 - CATEGORY_SHARE) * unit(f"picture {label}", person, latents)
     return np.asarray(whole / np.linalg.norm(whole))
 
 
-def _unit(text: str, person: int, latents: int) -> Array:
+def unit(text: str, person: int, latents: int) -> Array:
+    """A random direction (latents,) of unit norm, the same for the same text and person."""
     seed = int.from_bytes(hashlib.sha256(text.encode(errors="replace")).digest()[:8], "little")
     drawn = np.random.default_rng([person, 3, seed]).standard_normal(latents)
     return np.asarray(drawn / np.linalg.norm(drawn))

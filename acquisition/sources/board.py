@@ -40,6 +40,8 @@ class BoardRows:
         Rows of the EEG channels, µV.
     counter, stamp, marker
         Rows of the package counter, the wall-clock stamp (s) and the marker.
+    resistance
+        Rows of impedances, Ω, that are no EEG rows.
     """
 
     name: str
@@ -50,6 +52,7 @@ class BoardRows:
     counter: int
     stamp: int
     marker: int
+    resistance: tuple[int, ...] = ()
 
 
 class Board:
@@ -99,6 +102,8 @@ class Board:
             counter=said["package_num_channel"],
             stamp=said["timestamp_channel"],
             marker=said["marker_channel"],
+            # some amplifiers put them into the rows of the EEG, in a mode of its own: there is none beside the EEG
+            resistance=tuple(row for row in said.get("resistance_channels", ()) if row not in eeg),
         )
 
     def start(self) -> None:

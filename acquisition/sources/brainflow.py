@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from acquisition.sources.board import PLAYBACK, STREAMING, SYNTHETIC, Board, BoardRows
 from acquisition.sources.counter import MODULO, Repeats, SampleCounter
+from acquisition.sources.impedance import electrodes, of_sample, said_of
 from acquisition.sources.labels import number_label
 from acquisition.sources.lsl_markers import MarkerStream
-from acquisition.sources.lsl_resolve import Query, find
+from acquisition.sources.lsl_resolve import Query, find, never
 from acquisition.sources.stamps import ForeignClocks, WallDifference
 from acquisition.sources.watchdog import Watchdog
-from acquisition.types import Chunk, Event, StreamInfo
+from acquisition.types import Chunk, Event, Impedance, StreamInfo
 from config.errors import SourceError, StreamLost
 from config.settings import BrainFlowSource
 from wire import lsl_scope
@@ -87,6 +88,11 @@ class BoardReader:
         self._restart: Future[None] | None = None
         self._open = False
         self._least = 1
+        self._stopping = never
+
+    def interrupt_when(self, stopping: Callable[[], bool]) -> None:
+        """See `acquisition.types.Interruptible`; what BrainFlow itself waits for goes on to its end."""
+        self._stopping = stopping
 
     def wait_for(self, samples: int) -> None:
         """See `acquisition.types.Patient`."""
@@ -105,6 +111,9 @@ class BoardReader:
         modulo = MODULO.get(self._rows.name)
         self._counter = None if modulo is None else SampleCounter(modulo, self._rows.rate_hz)
         self._repeats, self._repeated, self._row = Repeats(), 0, 0
+        named = electrodes(self._rows.name, self._rows.names, len(self._rows.resistance))
+        self._electrodes = [(name, row, 1e-3) for name, row in zip(named, self._rows.resistance, strict=True)]
+        self._latest: NDArray[np.float64] | None = None
         self._remark = ""
         self._watchdog = Watchdog(settings.stalled_s, settings.lost_s, settings.give_up_s)
         self._wall = WallDifference()
@@ -149,6 +158,12 @@ class BoardReader:
                 self._recover(arrived)
         return self._chunk(taken, arrived, state, final)
 
+    def impedance(self) -> Impedance | None:
+        """See `acquisition.types.Measuring`; BrainFlow gives Ω, and 0 where the board measured nothing."""
+        if not self._open or self._latest is None or not self._electrodes:
+            return None
+        return of_sample(self._electrodes, self._rows.names, self._latest[:, -1])
+
     def close(self) -> None:
         """Release the board."""
         self._open = False
@@ -163,13 +178,13 @@ class BoardReader:
     def _find_markers(self) -> MarkerStream:
         lsl_scope.listen()
         query = Query("marker stream", self._settings.marker_lsl, "", "", ("source.marker_lsl",) * 3)
-        (info,) = find([query], WAIT_S)
+        (info,) = find([query], WAIT_S, stopping=self._stopping)
         return MarkerStream(info, ForeignClocks(socket.gethostname(), time.time))
 
     def _wait_for_samples(self) -> None:
         until = now() + WAIT_S
         while not self._board.waiting():
-            if now() >= until:
+            if now() >= until or self._stopping():
                 raise StreamLost(f"board '{self._settings.board}' sent no sample within {WAIT_S:g} s; check the device")
             time.sleep(_STEP_S)
 
@@ -220,6 +235,8 @@ class BoardReader:
     def _sift(self, data: NDArray[np.float64]) -> _Taken:
         """Samples with their stamps and running counter, without those that the board sent before."""
         rows, board = self._rows, self._settings.board
+        if data.shape[1]:
+            self._latest = data
         offset = self._wall.offset(data[rows.stamp], now(), time.time(), now())
         counter = self._count(data[rows.counter], data[rows.stamp] + offset)
         samples = np.array(data[list(rows.eeg)], dtype=np.float32, order="C")
@@ -291,6 +308,8 @@ class BoardReader:
             yield "the synthetic board makes sine waves: nobody wears it"
         if not self._rows.named:
             yield f"BrainFlow names no channels of '{name}': they are Ch1 and so on"
+        if impedance := said_of(name, len(self._rows.resistance)):
+            yield impedance
         if board in (PLAYBACK, STREAMING):
             # tried with 5.23: it sets the marker row of every sample it passes on from its own queue
             yield f"BrainFlow leaves the markers out of what '{board}' carries: use source.marker_lsl"

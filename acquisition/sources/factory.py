@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 
 from acquisition.journal import SUFFIX, JournalSource
+from acquisition.sources.paced_journal import PacedJournal
 from acquisition.types import Source
-from config.errors import SettingsError
 from config.settings import AnySource
 
 SOURCES = {
@@ -22,9 +22,8 @@ REACTING = ("acquisition.sources.reacting", "ReactingReader")
 def make_source(settings: AnySource) -> Source:
     """The source that settings describe, not yet open; for a journal, its chunks as they were recorded."""
     if settings.kind == "recording" and settings.file.endswith(SUFFIX):
-        if settings.speed:
-            raise SettingsError(f"a journal such as '{settings.file}' plays as fast as it goes; give --speed 0")
-        return JournalSource(Path(settings.file))
+        journal = JournalSource(Path(settings.file))
+        return PacedJournal(journal, settings.speed) if settings.speed else journal
     reacts = settings.kind == "participant" and bool(settings.react_to)
     module, name = REACTING if reacts else SOURCES[settings.kind]
     source: Source = getattr(import_module(module), name)(settings)

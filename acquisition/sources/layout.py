@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.sources.impedance import KOHM, TYPES, electrode
 from config.errors import SourceError
 
 MICROVOLTS = {
@@ -63,6 +64,8 @@ class Layout:
         Column of the stimulus channel, or None.
     notes
         What had to be assumed.
+    impedance
+        Electrode, column and factor to kΩ of each channel that is an impedance.
     """
 
     names: tuple[str, ...]
@@ -70,6 +73,7 @@ class Layout:
     scale: tuple[float, ...]
     stim: int | None = None
     notes: tuple[str, ...] = ()
+    impedance: tuple[tuple[str, int, float], ...] = ()
 
     def eeg(self, rows: NDArray[np.number]) -> NDArray[np.float32]:
         """(channels, times) float32 µV, C-contiguous and new, of rows (times, columns)."""
@@ -109,11 +113,25 @@ def choose(stream: str, found: Channels, *, given: Sequence[str], unit: str, sti
     if not eeg:
         said = ", ".join(sorted({kind for kind in types if kind})) or "only the stimulus channel"
         raise SourceError(f"stream '{stream}' has no EEG channel (its channels are: {said}); choose another stream")
-    dropped = [labels[k] for k in range(found.count) if k not in eeg and k != column]
+    impedance = _impedance(found, labels, types, tuple(labels[k] for k in eeg))
+    taken = {column, *(place for _, place, _ in impedance)}
+    dropped = [labels[k] for k in range(found.count) if k not in eeg and k not in taken]
     if dropped:
         notes.append(f"channels not typed EEG are left out: {', '.join(dropped)}")
     scale = tuple(_factor(stream, labels[k], found.units[k] if found.units else None, unit) for k in eeg)
-    return Layout(tuple(labels[k] for k in eeg), tuple(eeg), scale, column, tuple(notes))
+    return Layout(tuple(labels[k] for k in eeg), tuple(eeg), scale, column, tuple(notes), impedance)
+
+
+def _impedance(
+    found: Channels, labels: Sequence[str], types: Sequence[str], names: Sequence[str]
+) -> tuple[tuple[str, int, float], ...]:
+    """Channels that are impedances, in a unit that is known: others are left out as any that is no EEG."""
+    taken = []
+    for k, kind in enumerate(types):
+        unit = ((found.units[k] if found.units else None) or "").strip().casefold()
+        if kind in TYPES and unit in KOHM:
+            taken.append((electrode((found.labels[k] if found.labels else None) or labels[k], names), k, KOHM[unit]))
+    return tuple(taken)
 
 
 def _labels(stream: str, found: Channels, given: Sequence[str]) -> tuple[list[str], list[str]]:

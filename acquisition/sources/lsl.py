@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from acquisition.sources.impedance import of_sample
 from acquisition.sources.labels import number_label
 from acquisition.sources.lsl_eeg import EegStream
 from acquisition.sources.lsl_markers import MarkerStream
-from acquisition.sources.lsl_resolve import Query, find
+from acquisition.sources.lsl_resolve import Query, find, never
 from acquisition.sources.stamps import ForeignClocks
 from acquisition.sources.watchdog import Watchdog
-from acquisition.types import Chunk, Event, StreamInfo
+from acquisition.types import Chunk, Event, Impedance, StreamInfo
 from config.errors import SourceError, StreamLost
 from config.settings import LslSource
 from wire import lsl_scope
@@ -41,6 +43,11 @@ class LslReader:
         self._markers: MarkerStream | None = None
         self._first: Chunk | None = None
         self._least = 1
+        self._stopping = never
+
+    def interrupt_when(self, stopping: Callable[[], bool]) -> None:
+        """See `acquisition.types.Interruptible`."""
+        self._stopping = stopping
 
     def wait_for(self, samples: int) -> None:
         """See `acquisition.types.Patient`: liblsl waits, no interpreter is woken."""
@@ -62,10 +69,11 @@ class LslReader:
         settings = self._settings
         self._watchdog = Watchdog(settings.stalled_s, settings.lost_s, settings.give_up_s)
         self._last_raw = self._asked_at = -np.inf
+        self._last_row: NDArray[Any] | None = None
         self._over = False
         self._row = 0
         clocks = ForeignClocks(socket.gethostname(), time.time)
-        eeg, *markers = find(_queries(settings), settings.wait_s)
+        eeg, *markers = find(_queries(settings), settings.wait_s, stopping=self._stopping)
         self._eeg = EegStream(eeg, settings, clocks)
         self._markers = MarkerStream(markers[0], clocks) if markers else None
         try:
@@ -109,6 +117,12 @@ class LslReader:
             self._recover(self._eeg, arrived)
         return chunk
 
+    def impedance(self) -> Impedance | None:
+        """See `acquisition.types.Measuring`: of the channels that the stream types so."""
+        if self._eeg is None or self._last_row is None:
+            return None
+        return of_sample(self._eeg.layout.impedance, self._eeg.layout.names, self._last_row)
+
     def close(self) -> None:
         """Disconnect."""
         for stream in (self._eeg, self._markers):
@@ -118,7 +132,7 @@ class LslReader:
 
     def _wait_for_samples(self, eeg: EegStream) -> Chunk:
         until = now() + self._settings.wait_s
-        while eeg.connected and now() < until:
+        while eeg.connected and now() < until and not self._stopping():
             rows, raw = eeg.pull(_FIRST_PULL_S)
             if raw.size:
                 return self._chunk(eeg, rows, raw, now(), "connected")
@@ -135,6 +149,8 @@ class LslReader:
             # they stand on a sample, whatever its stamp
             events += [Event(float(stamps[k]), number_label(value), float(self._row + k)) for k, value in found]
         if raw.size:
+            if eeg.layout.impedance:
+                self._last_row = rows[-1].copy()  # the buffer is the next pull's
             self._last_raw = float(raw[-1])
             self._row += raw.size
         return Chunk(

@@ -94,7 +94,17 @@ class Query:
         return f"{self.what} with " + ", ".join(f"{key} '{value}'" for key, value in parts if value)
 
 
-def find(queries: Sequence[Query], wait_s: float, look: Callable[[float], list[Any]] | None = None) -> list[Any]:
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
+def find(
+    queries: Sequence[Query],
+    wait_s: float,
+    look: Callable[[float], list[Any]] | None = None,
+    stopping: Callable[[], bool] = never,
+) -> list[Any]:
     """One stream for each query.
 
     Parameters
@@ -105,6 +115,8 @@ def find(queries: Sequence[Query], wait_s: float, look: Callable[[float], list[A
         How long, seconds.
     look
         Lists what is visible, given the seconds it may take; LSL's resolver unless a test says otherwise.
+    stopping
+        Asked after each look: once it is true, what was not found is no longer looked for.
 
     Returns
     -------
@@ -127,27 +139,51 @@ def find(queries: Sequence[Query], wait_s: float, look: Callable[[float], list[A
         found = [[i for i in visible.values() if query.matches(Identity.of(i))] for query in queries]
         for query, matching in zip(queries, found, strict=True):
             if len(matching) > 1:
-                raise AmbiguousStream(_ambiguous(query, [Identity.of(info) for info in matching]))
+                several = [Identity.of(info) for info in matching]
+                raise AmbiguousStream(_ambiguous(query, several), _choices(query, several))
         if all(found):
             return [matching[0] for matching in found]
-        if time.monotonic() >= until:
+        if time.monotonic() >= until or stopping():
             missing = next(query for query, matching in zip(queries, found, strict=True) if not matching)
-            raise StreamNotFound(_missing(missing, wait_s, [Identity.of(info) for info in visible.values()]))
+            there = _alike(missing, [Identity.of(info) for info in visible.values()])
+            raise StreamNotFound(_missing(missing, wait_s, there), _choices(missing, there))
 
 
 def _missing(query: Query, wait_s: float, there: list[Identity]) -> str:
-    kind = "streams"
-    if query.what == "marker stream":
-        kind = "marker streams"
-        there = [i for i in there if i.rate_hz == 0 or "marker" in i.type.lower()]
+    kind = "marker streams" if query.what == "marker stream" else "streams"
     listed = f"; {kind} that are there: " + "; ".join(sorted(map(str, there))) if there else f"; there are no {kind}"
     return f"no {query} came up within {wait_s:g} s: start it, or change {', '.join(query.keys)}{listed}"
+
+
+def _alike(query: Query, there: list[Identity]) -> list[Identity]:
+    """Those that could be meant: a marker stream is no EEG stream."""
+    if query.what != "marker stream":
+        return there
+    return [one for one in there if one.rate_hz == 0 or "marker" in one.type.lower()]
+
+
+def _choices(query: Query, there: list[Identity]) -> tuple[tuple[str, dict[str, str]], ...]:
+    """Each stream that can be told from the others by its name and source_id, with the settings that take it."""
+    there = [one for one in there if query.type in ("", one.type)]
+    told = []
+    for one in sorted(there, key=str):
+        alike = [other for other in there if other.name == one.name]
+        given = {}
+        if one.name != query.name:
+            given[query.keys[0]] = one.name
+        if len(alike) > 1 or (query.source_id and query.source_id != one.source_id):
+            given[query.keys[2]] = one.source_id
+        alone = sum(other.source_id == one.source_id for other in alike) == 1
+        if alone and given and all(given.values()):
+            told.append((str(one), given))
+    return tuple(told)
 
 
 def _ambiguous(query: Query, matching: list[Identity]) -> str:
     names, ids = {i.name for i in matching}, {i.source_id for i in matching}
     key = query.keys[0] if len(names) == len(matching) else query.keys[2]
-    advice = f"choose one with {key}" if max(len(names), len(ids)) == len(matching) else "close all but one of them"
+    alone = max(len(names), len(ids)) == len(matching)
+    advice = f"choose one with {key} (--set {key}=…)" if alone else "close all but one of them"
     return f"{len(matching)} streams match the {query}: {'; '.join(sorted(map(str, matching)))}; {advice}"
 
 

@@ -17,6 +17,30 @@ from config.settings import ParticipantSource
 from wire.clock import now
 
 
+def described(settings: ParticipantSource, channels: tuple[str, ...], *more: str) -> StreamInfo:
+    """What a simulated participant says of their stream.
+
+    Parameters
+    ----------
+    settings
+        Of the participant.
+    channels
+        Electrodes.
+    more
+        Notes beside that they are simulated, and how loud they are.
+    """
+    return StreamInfo(
+        name="simulated participant",
+        kind="participant",
+        rate_hz=settings.rate_hz,
+        channels=channels,
+        simulated=True,
+        exact_rows=True,
+        notes=("simulated, not a person", loudness(settings), *more),
+        line_hz=settings.line_hz,
+    )
+
+
 class ParticipantReader:
     """Give a simulated session in chunks of ``chunk_s``, each when its last sample is due, by absolute deadline.
 
@@ -59,16 +83,7 @@ class ParticipantReader:
         self._row = 0
         self._pace = Pace(s.speed, self._clock, self._wait)
         self._chunk_rows = max(1, min(round(s.chunk_s * s.rate_hz), round(s.rate_hz)))
-        return StreamInfo(
-            name="simulated participant",
-            kind="participant",
-            rate_hz=s.rate_hz,
-            channels=session.channels,
-            simulated=True,
-            exact_rows=True,
-            notes=("simulated, not a person", loudness(s)),
-            line_hz=s.line_hz,
-        )
+        return described(s, session.channels)
 
     def read(self, timeout_s: float) -> Chunk:
         """The next chunk if it is due within ``timeout_s``, else an empty one; ``final`` on the last and after it.

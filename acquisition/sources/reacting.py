@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acquisition.participant.reaction import Reaction
-from acquisition.participant.session import WARM_BLOCKS, loudness
+from acquisition.participant.session import WARM_BLOCKS
 from acquisition.sources.ear import Ear
 from acquisition.sources.pace import Pace
+from acquisition.sources.participant import described
 from acquisition.types import Chunk, Event, StreamInfo
 from config.errors import SourceError
 from config.settings import ParticipantSource
@@ -91,16 +92,7 @@ class ReactingReader:
         self._late = self._unknown = 0
         self._pace = Pace(1.0, self._clock, self._wait)
         self._ears.open()
-        return StreamInfo(
-            name="simulated participant",
-            kind="participant",
-            rate_hz=s.rate_hz,
-            channels=reaction.session.channels,
-            simulated=True,
-            exact_rows=True,
-            notes=("simulated, not a person", loudness(s), f"reacts to the markers of '{s.react_to}'"),
-            line_hz=s.line_hz,
-        )
+        return described(s, reaction.session.channels, f"reacts to the markers of '{s.react_to}'")
 
     def read(self, timeout_s: float) -> Chunk:
         """The next chunk if it is due within ``timeout_s``, else an empty one.

@@ -44,7 +44,10 @@ PACKETS: tuple[p.Packet, ...] = (
         counters={"due": 3}, rejected_by={"gap": 1}, gauges={"rate_hz": 250.5},
         peers=(p.PeerState(role="display", name="d", pid=2, state="stalled", age_s=0.5),),
     ),
-    p.Quality(time_s=1.0, channels=("a", "b"), rms_uv=(1.0, 2.0), line_ratio=(0.1, 0.2), states=("good", "railed")),
+    p.Quality(
+        time_s=1.0, channels=("a", "b"), rms_uv=(1.0, 2.0), line_ratio=(0.1, 0.2), states=("good", "railed"),
+        impedance_kohm=(4.7, None), other_kohm={"reference": 2.0},
+    ),
     p.Tap(
         **_KEY, stimulus="pic", onset_s=12.5, sampling_rate_hz=250.0, first_sample_offset_s=3e-4, channels=("Oz",),
         versions=1, times=3, repeats=1, stamps=_STAMPS, data=np.arange(3, dtype=np.float32).reshape(1, 1, 3),

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.fuzz.target import Read
 from benchmarks.fuzz.texts import in_file
-from config import calibration, guide, presentation, session_ask
+from config import calibration, guide, presentation, search, session_ask
 
 
 def plans(folder: Path) -> list[bytes]:
@@ -17,7 +17,7 @@ def plans(folder: Path) -> list[bytes]:
         presentation.Stimulus(id=f"{name}/a", category=name, picture=f"{name}.png", truth=name) for name in "xy"
     )
     trials = tuple(presentation.Trial(stimulus=one.id, on_s=0.1, blank_s=0.1) for one in stimuli)
-    parts = (presentation.Pause(words="look", seconds=1.0), presentation.Block(trials=trials))
+    parts = (presentation.Pause(words="look", seconds=1.0, stimuli=("x/a",)), presentation.Block(trials=trials))
     return [presentation.Plan(stimuli=stimuli, parts=parts).model_dump_json().encode()]
 
 
@@ -75,6 +75,25 @@ def asked(folder: Path) -> list[bytes]:
 def open_asked(folder: Path) -> Read:
     """Read what a session was asked to be."""
     return in_file(session_ask.SESSION_JSON, lambda file: session_ask.read_ask(file.parent), folder)
+
+
+def searches(folder: Path) -> list[bytes]:
+    """A search after a round."""
+    best = (search.Ranked(id="a", label="an a", score=0.7), search.Ranked(id="b", label="a b", score=-0.2))
+    one = search.Round(shown=3, rejected=1, seen=(search.Seen(id="a", log_odds=1.5),), best=best)
+    state = search.SearchState(vectors_sha256="0" * 64, items=9, rounds=(one, one))
+    return [state.model_dump_json().encode()]
+
+
+def open_search(folder: Path) -> Read:
+    """Read a search, and what the report says of it."""
+    from training.calibration.search_words import lead, rows, search_of
+
+    def read(file: Path) -> object:
+        state = search_of(file.parent)
+        return state and (rows(state), lead(file.parent, state))
+
+    return in_file(search.SEARCH_JSON, read, folder)
 
 
 def logs(folder: Path) -> list[bytes]:

@@ -95,6 +95,7 @@ def _ours() -> list[Target]:
         Target("plan", sessions.plans, sessions.open_plan, shaped=json_, guided=True),
         Target("guide", sessions.guides, sessions.open_guide, shaped=json_),
         Target("guide-answer", sessions.answers, sessions.open_answer, shaped=json_),
+        Target("search", sessions.searches, sessions.open_search, shaped=json_, guided=True),
         Target("calibration", sessions.calibrations, sessions.open_calibration, shaped=json_, guided=True),
         Target("key", texts.keys, texts.open_key, tokens=_KEY, guided=True),
         Target("endpoint", texts.endpoint_texts, texts.open_endpoint, tokens=(b"tcp://", b"ipc://", b":")),

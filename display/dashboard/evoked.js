@@ -122,7 +122,8 @@ export default {
         g.moveTo(x0, Y(uv));
         g.lineTo(x0 + w, Y(uv));
         g.stroke();
-        g.fillText(`${uv > 0 ? "+" : uv < 0 ? "−" : ""}${Math.abs(uv)} µV`, x0 - 4, Y(uv));
+        const inward = uv > 0 ? 6 : uv < 0 ? -6 : 0; // clear of the times below, and of the name above
+        g.fillText(`${uv > 0 ? "+" : uv < 0 ? "−" : ""}${Math.abs(uv)} µV`, x0 - 4, Y(uv) + inward);
       }
       g.textAlign = "center";
       g.textBaseline = "top";

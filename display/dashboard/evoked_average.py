@@ -97,8 +97,8 @@ class Averages:
         shape = self.shape
         return np.zeros(0) if shape is None else shape.first_s + np.arange(shape.times) / shape.rate_hz
 
-    def add(self, tap: Tap, category: str, at_s: float) -> None:
-        """Count a trial.
+    def add(self, tap: Tap, category: str, at_s: float, *, former: bool = False) -> bool:
+        """Count a trial; whether it was.
 
         Parameters
         ----------
@@ -108,20 +108,25 @@ class Averages:
             What was shown.
         at_s
             Now, on the clock of ``since_s``: a window of another shape begins anew.
+        former
+            It is of before: of another shape it is left out.
         """
         shape = Shape(tap.channels, tap.times, tap.sampling_rate_hz, round(tap.first_sample_offset_s, 2))
         if self.shape is not None and not fits(self.shape, shape):
+            if former:
+                return False
             self.by.clear()
             self.since_s, self.begun_anew = at_s, "windows of another shape came"
             self.shape = None
         self.shape = self.shape or shape
         trial = tap.data[0]
         if not np.isfinite(trial).all():
-            return
+            return False
         if category not in self.by and len(self.by) > MOST:
             category = REST
         for name in (category, EVERY):
             self.by.setdefault(name, Running((len(shape.channels), shape.times))).add(trial)
+        return True
 
 
 def fits(one: Shape, other: Shape) -> bool:

@@ -23,10 +23,11 @@ from display.dashboard.evoked_store import (
     mappable,
     read_cursors,
 )
+from display.dashboard.former import Former, Progress
 from display.dashboard.head import places
 from display.dashboard.layout import card
 from display.dashboard.view import View
-from wire.packets import Tap
+from wire.packets import Status, Tap
 
 TITLE = "Evoked"
 PATH = "/evoked"
@@ -35,7 +36,8 @@ LOOK_S = 0.5
 MOST_CHANNELS = 12
 MOST_NAMED = 12
 CSS = Path(__file__).with_name("signal.css")
-_stores: WeakKeyDictionary[View, Store] = WeakKeyDictionary()
+CLOSE_S = 2.0
+_stores: WeakKeyDictionary[View, tuple[Store, Former]] = WeakKeyDictionary()
 
 
 class Canvas(Element, component="evoked.js"):
@@ -45,15 +47,25 @@ class Canvas(Element, component="evoked.js"):
 def begin(view: View) -> None:
     """Count trials from now on, whether somebody looks or not."""
     if view not in _stores:
-        store = _stores[view] = Store(lambda: view.state.truth, time.time)
+        store = Store(lambda: view.state.truth, time.time)
+        former = Former(view.folder, store.take_former)
+        _stores[view] = store, former
         view.listen(Tap, store.take)
+        view.listen(Status, former.hear)
+
+
+def end(view: View) -> None:
+    """Give up what is being read."""
+    if view in _stores:
+        _stores[view][1].close(CLOSE_S)
 
 
 class Viewer:
     """One viewer's page: what it has chosen, and what it has been sent."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, former: Former) -> None:
         self.store = store
+        self.former = former
         self.sent: tuple[int, Choice] | None = None
         self.known: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self.cursors: tuple[float, ...] = CURSORS_MS
@@ -119,7 +131,7 @@ class Viewer:
         since_s, why, channels, counts, ends = self.store.facts()
         total = sum(counts.values())
         clock = time.strftime("%H:%M:%S", time.localtime(since_s))
-        began = f"since {clock}" + (f" ({why})" if why else ", when this dashboard joined")
+        began = f"since {clock} ({why})" if why else since_words(self.former.now, clock)
         self.told.set_text(f"{total} {'trial' if total == 1 else 'trials'} {began}")
         self.counts.set_text(count_words(counts))
         self.offer(channels, counts)
@@ -159,6 +171,24 @@ class Viewer:
         self.offering = False
 
 
+def since_words(former: Progress, clock: str) -> str:
+    """From when on trials are counted.
+
+    Parameters
+    ----------
+    former
+        How far those of before this dashboard joined have been read.
+    clock
+        When it joined.
+    """
+    return {
+        "unasked": f"since {clock}, when this dashboard joined",
+        "reading": f"so far; those of before {clock}, when this dashboard joined, are being read: {former.trials}",
+        "done": f"since the session began, {former.trials} of them of before {clock}, when this dashboard joined",
+        "failed": f"since {clock}, when this dashboard joined; not all of those before can be read: {former.why}",
+    }[former.stage]
+
+
 def count_words(counts: dict[str, int]) -> str:
     """How many trials each category has; of many categories how many there are."""
     if len(counts) <= MOST_NAMED:
@@ -193,4 +223,7 @@ def build(view: View) -> None:
     """Fill the content area for one viewer."""
     ui.add_css(CSS.read_text())
     begin(view)
-    Viewer(_stores[view]).build()
+    store, former = _stores[view]
+    if former.late and view.settings.session.journal:
+        former.begin()
+    Viewer(store, former).build()

@@ -64,17 +64,31 @@ class Store:
         self._lock = threading.Lock()
         self._averages = Averages(clock())
         self._mapper: tuple[tuple[str, ...], Mapper | None] = ((), None)
+        self._keys: dict[bool, set[tuple[int, int]]] = {False: set(), True: set()}
+        self._anew = False
 
     def take(self, tap: Tap) -> None:
         """A window was accepted."""
+        self._add(tap, former=False)
+
+    def take_former(self, tap: Tap) -> bool:
+        """A window of before, cut once more; whether it is counted: one that came live, too, is counted once."""
+        return self._add(tap, former=True)
+
+    def _add(self, tap: Tap, *, former: bool) -> bool:
         truth = self._truth()
         category = category_of(tap.stimulus, truth.of, truth.labels)
+        key = (tap.segment, tap.sequence)
         with self._lock:
-            self._averages.add(tap, category, self._clock())
+            if key in self._keys[not former] or (former and self._anew):
+                return False
+            self._keys[former].add(key)
+            return self._averages.add(tap, category, self._clock(), former=former)
 
     def restart(self) -> None:
-        """Count from now on."""
+        """Count from now on; what is of before is no longer wanted."""
         with self._lock:
+            self._anew = True
             self._averages = Averages(self._clock(), begun_anew="somebody asked for it")
 
     @property

@@ -12,7 +12,7 @@ export default {
     <template v-else>
       <section class="card found" :class="{ early: now.provisional }" aria-label="Pictures found">
         <div class="row between">
-          <h2>{{ main.name === 'single trial' ? 'Found from a single trial' : 'Found from the ' + main.name + ' trials' }}</h2>
+          <h2>{{ main.name === 'single trial' ? 'Found from a single trial' : 'Found from the ' + main.name + (main.name.endsWith(' 1') ? ' trial' : ' trials') }}</h2>
           <span class="row">
             <span v-if="now.provisional" class="badge warn">◔ provisional, after {{ now.provisional }}</span>
             <span v-for="flag in now.flags" class="badge warn">▲ {{ flag }}</span>
@@ -67,6 +67,7 @@ export default {
             <span class="muted"> after the picture appeared</span></div>
           <div v-if="now.took_ms !== null" class="figure">{{ now.took_ms.toFixed(1) }} ms
             <span class="muted">after the last sample that it needs</span></div>
+          <p v-if="now.after_s === null && now.took_ms === null" class="muted">Not known: what is played from a recording, or was answered before this page came, says nothing of it.</p>
           <div v-if="scores && scores.p50 !== null" class="muted figure small">
             lately {{ scores.p50.toFixed(1) }} ms (half of the answers), {{ scores.p95.toFixed(1) }} ms (95 %)</div>
         </section>

@@ -3,7 +3,7 @@
 A page's module has ``TITLE`` (in the menu), ``PATH`` (in the address), ``WORDS`` (one sentence: what is seen here) and
 ``build(view)``, which fills the content area with elements of `display.dashboard.layout` and NiceGUI. It runs once for
 every viewer who opens the page, in the server's thread. A module that has ``begin(view)`` is told when the server
-starts.
+starts, one that has ``end(view)`` when it has ended.
 """
 
 from __future__ import annotations

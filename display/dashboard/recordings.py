@@ -26,13 +26,21 @@ class Recording:
         Of the session.
     words
         When, how large, and what there is of it.
-    command
-        Plays its last segment again.
+    journal
+        Its last segment.
+    options
+        Of ``eegseek replay``: the bundles that its session used.
     """
 
     name: str
     words: str
-    command: str
+    journal: Path
+    options: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What to type to play its last segment again."""
+        return shlex.join(["eegseek", "replay", str(self.journal), *self.options])
 
 
 def listed(settings: Settings) -> list[Recording]:
@@ -57,23 +65,23 @@ def _recording(place: Path, journals: list[Path], when: float) -> Recording:
         "BIDS recording made" if (place / "bids").is_dir() else "no BIDS recording yet",
     ]
     whole = [one for one in journals if "-part-" not in one.name] or journals
-    return Recording(place.name, ", ".join(words), command(place, whole[-1]))
+    return Recording(place.name, ", ".join(words), whole[-1], options(place))
 
 
-def command(place: Path, journal: Path) -> str:
-    """What to type to play a journal again, with the bundles that its session used."""
-    words = ["eegseek", "replay", str(journal)]
+def options(place: Path) -> tuple[str, ...]:
+    """Options of ``eegseek replay`` for a session's folder; none where its settings cannot be read."""
     try:
         settings = load_settings(str(place / "settings.json"))
     except EegseekError:
-        return shlex.join(words)
+        return ()
+    words: list[str] = []
     for option, value in (
         ("--encoder", settings.inference.encoder),
         ("--gallery", settings.inference.gallery),
         ("--truth", settings.session.truth),
     ):
         words += [option, value] * bool(value)
-    return shlex.join(words)
+    return tuple(words)
 
 
 def escaped(words: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from display.accuracy import AVERAGE, SINGLE, Accuracy
 from display.anytime import Anytime
 from display.latency import Spread
 from display.panels import Scores
+from display.state import State
 from wire.clock import now
 
 if TYPE_CHECKING:
@@ -38,22 +40,48 @@ class Scoring:
             return self._kept
 
 
+@dataclass(frozen=True)
+class Held:
+    """What scores are computed from, apart from the state that goes on."""
+
+    accuracy: Accuracy
+    anytime: Anytime
+    total: Spread
+    stages: dict[str, Spread]
+    parts: Spread
+
+
+def hold(state: State) -> Held:
+    """Copies of what scores need: quick, as the lock is held meanwhile."""
+    trials = {version: list(one) for version, one in state.accuracy.trials.items()}
+    return Held(
+        Accuracy(trials, dict(state.accuracy.withheld), state.accuracy.depth),
+        state.anytime.copy(),
+        state.latencies.total(RECENT),
+        state.latencies.stages(RECENT),
+        state.part_latencies.total(RECENT),
+    )
+
+
+def scores(held: Held) -> Scores:
+    """Accuracy and latency as drawn; some ten milliseconds."""
+    early = {
+        "averages": held.anytime.summary(AVERAGE, RESAMPLES),
+        "single trials": held.anytime.summary(SINGLE, RESAMPLES),
+    }
+    return Scores(
+        latest=held.accuracy.latest(RESAMPLES),
+        single=held.accuracy.single(RESAMPLES),
+        by_repeats=held.accuracy.by_repeats(0),
+        total=held.total,
+        stages=held.stages,
+        anytime={name: one for name, one in early.items() if one is not None},
+        parts=held.parts,
+    )
+
+
 def scored(view: View) -> Scores:
     """Scores of everything so far; the lock is held only while lists are copied."""
     with view.lock:
-        state = view.state
-        trials = {version: list(one) for version, one in state.accuracy.trials.items()}
-        accuracy = Accuracy(trials, dict(state.accuracy.withheld), state.accuracy.depth)
-        anytime: Anytime = state.anytime.copy()
-        total, stages = state.latencies.total(RECENT), state.latencies.stages(RECENT)
-        parts: Spread = state.part_latencies.total(RECENT)
-    early = {"averages": anytime.summary(AVERAGE, RESAMPLES), "single trials": anytime.summary(SINGLE, RESAMPLES)}
-    return Scores(
-        latest=accuracy.latest(RESAMPLES),
-        single=accuracy.single(RESAMPLES),
-        by_repeats=accuracy.by_repeats(0),
-        total=total,
-        stages=stages,
-        anytime={name: one for name, one in early.items() if one is not None},
-        parts=parts,
-    )
+        held = hold(view.state)
+    return scores(held)

@@ -92,6 +92,8 @@ def run_server(served: Served) -> None:
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(Path(tempfile.gettempdir()) / f"eegseek-nicegui-{os.getuid()}"))
     import uvicorn
 
+    from display.dashboard.pages import pages
+
     class Quiet(uvicorn.Server):
         """Signals only set a flag; uvicorn's own handlers raise them once more at the end."""
 
@@ -138,7 +140,12 @@ def run_server(served: Served) -> None:
             served.view.loop = None
             watching.cancel()
 
-    asyncio.run(serve())
+    try:
+        asyncio.run(serve())
+    finally:
+        for page in pages():
+            if end := getattr(page, "end", None):
+                end(served.view)
 
 
 async def _watch(served: Served, server: object) -> None:
@@ -158,19 +165,26 @@ def made_app(view: View) -> FastAPI:
     from fastapi.responses import Response
     from nicegui import ui
 
+    from display.dashboard import search
     from display.dashboard.layout import frame
     from display.dashboard.pages import Page, pages
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gallery = view.settings.inference.gallery
-    pictures = Pictures(Path(gallery) if gallery else None)
+    pictures, sought = Pictures(Path(gallery) if gallery else None), Pictures(search.gallery_of(view.folder))
 
-    @app.get("/picture")
-    def picture(item: str) -> Response:  # in a thread of the pool, as it reads a file
-        found = pictures.read(item)
+    def served(found: tuple[bytes, str] | None) -> Response:
         if found is None:
             return Response("no picture of this item\n", 404, media_type="text/plain")
         return Response(found[0], media_type=found[1], headers={"cache-control": "private, max-age=600"})
+
+    @app.get("/picture")
+    def picture(item: str) -> Response:  # in a thread of the pool, as it reads a file
+        return served(pictures.read(item))
+
+    @app.get(search.PLACE)
+    def search_picture(item: str) -> Response:
+        return served(sought.read(item))
 
     every = pages()
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from nicegui import ui
 
 from config.errors import EegseekError
-from display.dashboard import recordings
+from display.dashboard import recordings_card
 from display.dashboard.layout import card, cards
+from display.dashboard.player import Player
 from display.dashboard.view import View
 from wire.packets import Command
 
@@ -19,12 +20,28 @@ WORDS = "Start, pause, stop, mark what is bad, and write notes."
 BAD_S = 10.0
 LOOK_S = 1.0
 MAX_WORDS = 2000
+CLOSE_S = 5.0
+"""A replay that was begun here has so long to end with the dashboard; then it is left to end by itself."""
 Name = Literal["start", "pause", "stop", "note", "bad"]
 Ask = Callable[..., Awaitable[bool]]
+_players: WeakKeyDictionary[View, Player] = WeakKeyDictionary()
+
+
+def begin(view: View) -> None:
+    """Get ready to play recordings; nothing is started."""
+    if view not in _players:
+        _players[view] = Player(view.settings.dashboard)
+
+
+def end(view: View) -> None:
+    """End what was started here."""
+    if view in _players:
+        _players[view].close(CLOSE_S)
 
 
 def build(view: View) -> None:
     """Fill the page."""
+    begin(view)
     with cards():
         with card("Control"):
 
@@ -49,7 +66,7 @@ def build(view: View) -> None:
         with card("What it runs with", wide=True):
             _facts(view)
     with ui.element("div").classes("cards after"), card("Recordings", wide=True):
-        _recordings(view)
+        recordings_card.build(view, _players[view])
 
 
 def _control(view: View, ask: Ask) -> None:
@@ -69,7 +86,7 @@ def _control(view: View, ask: Ask) -> None:
         pause = ui.button("❙❙ Pause", on_click=lambda: ask("pause")).props("no-caps outline").mark("pause")
         end = ui.button("■ Stop …", on_click=stop).props('no-caps outline color="negative"').mark("stop")
     ui.label("Start: pictures are answered. Pause: they are rejected until start; the EEG is still recorded.").classes(
-        "muted small"
+        "muted small under"
     )
 
     def look() -> None:
@@ -147,30 +164,3 @@ def _fact(name: str, value: str) -> ui.label:
         ui.label(name)
     with ui.element("dd"):
         return ui.label(value)
-
-
-def _recordings(view: View) -> None:
-    ui.label("Sessions in the same folder, latest first. Each line plays one again, as a session of its own.").classes(
-        "muted hint"
-    )
-    place = ui.element("div").classes("recordings")
-
-    async def fill() -> None:
-        found = await asyncio.to_thread(recordings.listed, view.settings)
-        place.clear()
-        with place:
-            if not found:
-                ui.label("None yet.").classes("muted")
-            for one in found:
-                with ui.element("div").classes("recording"):
-                    with ui.element("div").classes("row"):
-                        ui.label(one.name).classes("strong")
-                        ui.label(one.words).classes("muted small")
-                    with ui.element("div").classes("row"):
-                        ui.html(f"<code>{recordings.escaped(one.command)}</code>", sanitize=False).classes("grow")
-                        ui.button("Copy", on_click=lambda _, text=one.command: ui.clipboard.write(text)).props(
-                            f'no-caps flat dense aria-label="Copy the command for {one.name}"'
-                        )
-
-    ui.timer(0.0, fill, once=True)
-    ui.button("Look again", on_click=fill).props("no-caps flat dense")

@@ -18,6 +18,7 @@ from display.dashboard.signal_words import (
     bands_html,
     chain_of,
     filtered_words,
+    impedance_html,
     line_words,
     notes,
     table_html,
@@ -55,6 +56,7 @@ class Viewer:
         self.number = 0
         self.quality: Quality | None = None
         self.uv = 0
+        self.simulated = False
         self.states: dict[str, str] = {}
         self.left: Callable[[], None] | None = None
 
@@ -93,6 +95,9 @@ class Viewer:
                     self.powers = ui.html("", sanitize=False)
                 with card("Line noise", hint="Share of the raw signal's power within 1 Hz of the line frequency."):
                     self.line = ui.label()
+                with card("Impedance", hint="What the device measures at each electrode, beside the EEG.") as self.ohms:
+                    self.impedance = ui.html("", sanitize=False).mark("impedance")
+                self.ohms.set_visibility(False)
                 with ui.expansion("Channels in numbers").classes("card").props("dense") as self.open:
                     self.table = ui.html("", sanitize=False).classes("scroll")
         self.look()
@@ -134,7 +139,8 @@ class Viewer:
     def look(self) -> None:
         """What changes slowly."""
         with self.view.lock:
-            quality = self.view.state.quality
+            quality, status = self.view.state.quality, self.view.state.status
+        self.simulated = status is not None and status.simulated
         self.bands()
         if quality is not None and quality is not self.quality:
             self.quality = quality
@@ -156,6 +162,8 @@ class Viewer:
                 told = [states.get(name, "") for name in self.layout.channels]
                 self.canvas.run_method("quality", told, LETTERS)
         self.line.set_text(line_words(quality))
+        self.impedance.set_content(impedance_html(quality, simulated=self.simulated))
+        self.ohms.set_visibility(bool(quality.electrodes_kohm))
         if self.open.value:
             self.table.set_content(table_html(quality))
         fits = auto_uv(quality)

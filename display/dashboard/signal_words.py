@@ -16,6 +16,7 @@ from config.errors import EegseekError
 from config.settings import Settings
 from display.bands import BANDS, middle
 from display.dashboard.head import look
+from wire import impedance
 from wire.packets import Quality
 
 SCALES_UV = (5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000)
@@ -112,21 +113,52 @@ def notes(quality: Quality | None) -> dict[str, str]:
     """RMS and line noise of each channel, in words."""
     if quality is None:
         return {}
-    rows = zip(quality.channels, quality.rms_uv, quality.line_ratio, strict=True)
-    return {name: f"{amount(rms)} µV RMS, line noise {ratio:.0%}" for name, rms, ratio in rows}
+    rows, known = zip(quality.channels, quality.rms_uv, quality.line_ratio, strict=True), quality.electrodes_kohm
+    return {
+        name: f"{amount(rms)} µV RMS, line noise {ratio:.0%}"
+        + (f", impedance {impedance.told(known[name])}" if name in known else "")
+        for name, rms, ratio in rows
+    }
+
+
+def impedance_html(quality: Quality | None, *, simulated: bool) -> str:
+    """Impedance of each electrode with what it means; empty where the source measures none.
+
+    Parameters
+    ----------
+    simulated
+        The data are of no head, so that these are of no electrodes.
+    """
+    known = {} if quality is None else quality.electrodes_kohm
+    if not known:
+        return ""
+    lines = "".join(
+        f"<li><b>{escape(name)}</b> {impedance.amount(kohm)} <span>{_GRADE_SIGNS[impedance.grade(kohm)]} "
+        f"{impedance.WORDS[impedance.grade(kohm)]}</span></li>"
+        for name, kohm in known.items()
+    )
+    warning = '<p class="muted">SIMULATED: these are of no electrodes.</p>' if simulated else ""
+    return f'{warning}<ul class="impedance">{lines}</ul><p class="muted">{impedance.LIMITS}</p>'
+
+
+_GRADE_SIGNS: dict[impedance.Grade, str] = {"good": "●", "fair": "◐", "poor": "○", "open": "✕", "short": "!"}
+"""Told by shape, not by colour."""
 
 
 def table_html(quality: Quality | None) -> str:
     """Every channel in numbers."""
     if quality is None:
         return '<p class="muted">not known yet</p>'
+    known = quality.electrodes_kohm if any(kohm is not None for kohm in quality.impedance_kohm) else {}
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(look(state).words)}</td><td>{amount(rms)}</td><td>{ratio:.0%}</td></tr>"
+        f"<tr><td>{escape(name)}</td><td>{escape(look(state).words)}</td><td>{amount(rms)}</td><td>{ratio:.0%}</td>"
+        + (f"<td>{impedance.amount(known[name]) if name in known else '–'}</td>" if known else "")
+        + "</tr>"
         for name, state, rms, ratio in _rows(quality)
     )
     return (
-        '<table class="plain"><thead><tr><th>channel</th><th>state</th><th>RMS, µV</th><th>line noise</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+        '<table class="plain"><thead><tr><th>channel</th><th>state</th><th>RMS, µV</th><th>line noise</th>'
+        f"{'<th>impedance</th>' if known else ''}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 

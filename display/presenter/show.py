@@ -28,8 +28,8 @@ class Canvas(Protocol):
         """Draw the next frame: a stimulus by its row, or ``NOTHING``, and the patch white or black."""
         ...
 
-    def words(self, text: str, below: str = "", share: float | None = None) -> None:
-        """Draw the next frame: words, a line below them, and a bar that is full to a share."""
+    def words(self, text: str, below: str = "", share: float | None = None, above: Sequence[int] = ()) -> None:
+        """Draw the next frame: words, a line below them, a bar that is full to a share, small pictures above."""
         ...
 
     def flip(self) -> float:
@@ -207,13 +207,14 @@ class Show:
     def pause(self, pause: Pause) -> None:
         """Show words until space is pressed or the time is up."""
         seconds = pause.seconds if self._unattended_s is None else self._unattended_s
+        above = tuple(row for row, one in enumerate(self.plan.stimuli) if one.id in pause.stimuli)
         begun: float | None = None
         self.keys()  # what was pressed before these words were seen is no answer to them
         while True:
             left = None if seconds is None else seconds - (0.0 if begun is None else self._clock() - begun)
             if left is not None and left <= 0:
                 break
-            self._canvas.words(pause.words, "" if left is None else f"goes on in {left:.0f} s")
+            self._canvas.words(pause.words, "" if left is None else f"goes on in {left:.0f} s", above=above)
             seen = self._canvas.flip()
             if begun is None:
                 begun = seen

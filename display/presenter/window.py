@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -122,18 +122,19 @@ class Window:
             renderer.draw_color = (255, 255, 255, 255) if patch else (0, 0, 0, 255)
             renderer.fill_rect(self._patch)
 
-    def words(self, text: str, below: str = "", share: float | None = None) -> None:
-        """Draw words, and a bar where a share is given."""
+    def words(self, text: str, below: str = "", share: float | None = None, above: Sequence[int] = ()) -> None:
+        """Draw words, a bar where a share is given, and stimuli small above the words, by their rows."""
         import pygame
 
-        if self._same(("words", text, below, share)):
+        if self._same(("words", text, below, share, tuple(above))):
             return
         renderer = self._clear(None)
         key = f"{text}\0{below}"
         if self._words[0] != key:
             self._words = (key, self._texture(self._written(text, below)))
         if self._words[1] is not None:
-            self._centred(self._words[1])
+            self._centred(self._words[1], down=0.12 if above else 0.0)
+        self._beside(above)
         if share is not None:
             wide, high = self._size
             bar = pygame.Rect(wide // 4, high * 4 // 5, wide // 2, max(4, high // 60))
@@ -246,11 +247,24 @@ class Window:
         renderer.clear()
         return renderer
 
-    def _centred(self, texture: Texture) -> None:
+    def _centred(self, texture: Texture, down: float = 0.0) -> None:
         wide, high = self._size
         place = texture.get_rect()
-        place.center = (wide // 2, high // 2)
+        place.center = (wide // 2, high // 2 + round(down * high))
         texture.draw(dstrect=place)
+
+    def _beside(self, rows: Sequence[int]) -> None:
+        """Stimuli beside each other in the upper part of the window, each within a square."""
+        import pygame
+
+        wide, high = self._size
+        side = min(high // 4, wide * 9 // (10 * max(1, len(rows))))
+        for k, row in enumerate(rows):
+            texture = self._textures[row]
+            scale = 0.9 * side / max(texture.width, texture.height)
+            place = pygame.Rect(0, 0, max(1, round(texture.width * scale)), max(1, round(texture.height * scale)))
+            place.center = (wide // 2 + round((k - (len(rows) - 1) / 2) * side), high // 6)
+            texture.draw(dstrect=place)
 
     def _texture(self, surface: Surface) -> Texture:
         from pygame._sdl2.video import Texture

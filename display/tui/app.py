@@ -7,8 +7,9 @@ import contextlib
 import os
 import shutil
 import signal
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -18,12 +19,15 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 
 from config.errors import EegseekError
+from display.dashboard import recordings
+from display.dashboard.recordings import Recording
+from display.dashboard.scoring import scored
 from display.dashboard.view import View
 from display.panels import Scores
 from display.tui import keys, themes
 from display.tui.dialogs import Bad, Dialog, Help, Note, Stop
 from display.tui.lines import Lines
-from display.tui.live import live, scores
+from display.tui.live import live
 from display.tui.session import Asked, session
 from display.tui.signal import signal as signal_page
 from display.tui.sweep import Sweep
@@ -32,7 +36,9 @@ from wire.clock import now
 from wire.packets import Command, Preview
 
 REDRAW_S = 0.2
-SCORE_EVERY_S = 1.0
+SCORE_EVERY_S, SCORE_MOST_S = 2.0, 10.0
+SCORE_SHARE = 0.005
+"""Of the time at most for scores: the longer a session, the more they cost, and the less they change."""
 MIN_WIDTH, MIN_HEIGHT = 40, 12
 ASKED = 50
 LIVE, SIGNAL, TIMING, SESSION = range(4)
@@ -77,12 +83,14 @@ class LiveView(App[None]):
         self.opened = opened
         self.page = LIVE
         self.asked: deque[Asked] = deque(maxlen=ASKED)
+        self.recorded: Sequence[Recording] = ()
         self._sweep = Sweep()
         self._forget = _nothing
         self._above = 0
         self._zoom = 0
         self._scores: Scores | None = None
-        self._scored_s = 0.0
+        self._score_s = 0.0
+        self._scored_of = -1
         self._tasks: set[asyncio.Task[None]] = set()
 
     def compose(self) -> ComposeResult:
@@ -124,17 +132,28 @@ class LiveView(App[None]):
 
     def _page(self, width: int, height: int) -> list[Text]:
         view, at_s = self.view, now()
+        shown = self._score(at_s)
         with view.lock:
-            if self._scores is None or at_s - self._scored_s >= SCORE_EVERY_S:
-                self._scores, self._scored_s = scores(view.state), at_s
             if self.page == SIGNAL:
                 return signal_page(view.state, self._sweep, at_s, width, height, self._above, self._zoom)
+            if self.page == SESSION:
+                seen = (self.recorded, self._above)
+                return session(view.state, view.settings, view.folder, self.asked, at_s, width, height, *seen)
             if self.page == TIMING:
                 history = [took for _, took in view.history]
-                return timing(view.state, self._scores, history, at_s, width, height, self._above)
-            if self.page == SESSION:
-                return session(view.state, view.settings, view.folder, self.asked, at_s, width, height)
-            return live(view.state, self._scores, at_s, width, height, self.top_k)
+                return timing(view.state, shown, history, at_s, width, height, self._above)
+            return live(view.state, shown, at_s, width, height, self.top_k)
+
+    def _score(self, at_s: float) -> Scores:
+        """Scores that are some seconds old, or of all results so far: they cost more than all that is drawn."""
+        results = self.view.state.results
+        seen = self.page in (LIVE, TIMING)
+        if self._scores is None or (seen and at_s >= self._score_s and results != self._scored_of):
+            began_s = time.thread_time()
+            self._scores, self._scored_of = scored(self.view), results
+            took_s = time.thread_time() - began_s
+            self._score_s = at_s + min(max(took_s / SCORE_SHARE, SCORE_EVERY_S), SCORE_MOST_S)
+        return self._scores
 
     def action_page(self, number: int) -> None:
         """Change to a page; samples are asked for while Signal is shown."""
@@ -146,6 +165,13 @@ class LiveView(App[None]):
         if number == SIGNAL:
             self._sweep = Sweep()
             self._forget = self.view.listen(Preview, self._samples)
+        if number == SESSION:
+            self._start(self._list())
+        self.draw()
+
+    async def _list(self) -> None:
+        """Look what is recorded: in a thread, as it reads the disk."""
+        self.recorded = await asyncio.to_thread(recordings.listed, self.view.settings)
         self.draw()
 
     def _samples(self, preview: Preview) -> None:
@@ -154,7 +180,9 @@ class LiveView(App[None]):
 
     def action_move(self, lines: int) -> None:
         """See what is further down, or up."""
-        most = len(self._sweep.channels) if self.page == SIGNAL else len(self.view.state.turns.kept)
+        most = len(self.view.state.turns.kept)
+        if self.page in (SIGNAL, SESSION):
+            most = len(self._sweep.channels) if self.page == SIGNAL else len(self.recorded)
         self._above = min(max(self._above + lines, 0), max(most - 1, 0))
         self.draw()
 
@@ -201,7 +229,10 @@ class LiveView(App[None]):
     def _order(self, command: Command) -> None:
         what = " ".join(filter(None, (command.command, f"{command.seconds:g} s" * bool(command.seconds), command.text)))
         self.asked.append(Asked(now(), what))
-        task = asyncio.get_running_loop().create_task(self._send(command, self.asked[-1]))
+        self._start(self._send(command, self.asked[-1]))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

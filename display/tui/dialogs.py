@@ -17,6 +17,8 @@ from wire.packets import Command
 
 BAD_S = 5.0
 HOUR_S = 3600.0
+HELP = 66
+"""Cells of the help's lines: the box, without its border, padding and scroll bar."""
 Ask = Callable[[], str]
 """Gives a new id for a command."""
 
@@ -99,5 +101,5 @@ class Help(Dialog):
     def compose(self) -> ComposeResult:
         """The list; it scrolls where the terminal is low (textual asks)."""
         with VerticalScroll(classes="box tall"):
-            yield Static(Text("\n").join(help_lines(68)))
             yield Label("↑ ↓ scroll, Escape goes back", classes="keys")
+            yield Static(Text("\n").join(help_lines(HELP)))

@@ -44,7 +44,7 @@ TABS = tuple(
                 "Live: what was found, accuracy, time to answer",
                 "Signal: every channel, its quality, the markers",
                 "Timing: ms of every stage, and changes of state",
-                "Session: what runs, and what was asked of it",
+                "Session: what runs, what was asked of it, recordings",
             ),
             strict=True,
         )
@@ -84,7 +84,7 @@ def last_line(page: int, width: int) -> Text:
     for number, key in enumerate(TABS):
         line.append(f" {key.shown} {key.words} ", "reverse bold" if number == page else "")
     always = [key for key in ALWAYS if key.words]
-    own = {1: [*SIGNAL, *MOVES[:2]], 2: list(MOVES[:2]), 3: list(ORDERS)}.get(page, list(ORDERS))
+    own = {1: [*SIGNAL, *MOVES[:2]], 2: list(MOVES[:2]), 3: [*ORDERS, *MOVES[:2]]}.get(page, list(ORDERS))
     for keys in ([*own, *always], always):
         words = Text("  ").join(Text().append(key.shown, "bold").append(f" {key.words}") for key in keys)
         if line.cell_len + 2 + words.cell_len <= width or keys is always:

@@ -5,31 +5,8 @@ from __future__ import annotations
 from rich.text import Text
 
 from display import panels
-from display.accuracy import AVERAGE, SINGLE
 from display.panels import Scores
 from display.state import State
-
-RECENT = 500
-"""Results behind the latency that is drawn."""
-RESAMPLES = 300
-
-
-def scores(state: State) -> Scores:
-    """What is drawn of accuracy and latency."""
-    counted = state.accuracy
-    early = {
-        "averages": state.anytime.summary(AVERAGE, RESAMPLES),
-        "single trials": state.anytime.summary(SINGLE, RESAMPLES),
-    }
-    return Scores(
-        latest=counted.latest(RESAMPLES),
-        single=counted.single(RESAMPLES),
-        by_repeats=counted.by_repeats(0),
-        total=state.latencies.total(RECENT),
-        stages=state.latencies.stages(RECENT),
-        anytime={name: summary for name, summary in early.items() if summary is not None},
-        parts=state.part_latencies.total(RECENT),
-    )
 
 
 def live(state: State, shown: Scores, at_s: float, width: int, height: int, top_k: int) -> list[Text]:

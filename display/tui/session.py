@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from rich.text import Text
 from config.settings import Settings
 from display import panels
 from display.dashboard.process import ADDRESS_FILE
+from display.dashboard.recordings import Recording
 from display.state import State
 from display.tui.keys import ORDERS
 from display.tui.timing import ago
@@ -40,15 +42,41 @@ class Asked:
 
 
 def session(
-    state: State, settings: Settings, folder: Path, asked: Sequence[Asked], at_s: float, width: int, height: int
+    state: State,
+    settings: Settings,
+    folder: Path,
+    asked: Sequence[Asked],
+    at_s: float,
+    width: int,
+    height: int,
+    recorded: Sequence[Recording] = (),
+    above: int = 0,
 ) -> list[Text]:
-    """The page: exactly ``height`` lines of ``width`` cells."""
+    """The page: exactly ``height`` lines of ``width`` cells; recordings stand where there is room, the latest first.
+
+    Parameters
+    ----------
+    state, settings, folder
+        Of the session, as far as known.
+    asked
+        Of it, here.
+    at_s
+        Now, acquisition's clock.
+    width, height
+        Cells.
+    recorded
+        Sessions in the same folder.
+    above
+        How many of the latest of these are left out, to see older ones.
+    """
     lines = [*panels.head(state, at_s, width), panels.heading("session", width)]
     for name, words in facts(state, settings, folder):
         lines.append(Text(f"{name:>10}  ", "dim").append(words, "not dim"))
     lines.append(panels.heading("what can be asked of it", width))
     lines += [Text(f"{key.shown:>10}  ", "bold").append(key.help, "not bold") for key in ORDERS]
-    lines += replies(asked, at_s, width, max(height - len(lines), 0))
+    left = max(height - len(lines), 0)
+    lines += replies(asked, at_s, width, min(left, max(left // 2, 4)) if recorded else left)
+    lines += recordings(recorded, width, max(height - len(lines), 0), above)
     blank = [Text()] * max(height - len(lines), 0)
     return [panels.fit(line, width) for line in [*lines, *blank]][:height]
 
@@ -86,3 +114,33 @@ def replies(asked: Sequence[Asked], at_s: float, width: int, rows: int) -> list[
         line.append(one.reply or "…", "not dim" if one.ok else "not dim bold red")
         lines.append(line)
     return lines
+
+
+def recordings(found: Sequence[Recording], width: int, rows: int, above: int) -> list[Text]:
+    """Recorded sessions, each with the command that plays it again, whole: it can be copied."""
+    if rows < 3 or not found:
+        return []
+    above = min(above, len(found) - 1)
+    title = f"recordings, {len(found)}" + (f", {above} later ones above" if above else "")
+    lines = [panels.heading(title, width)]
+    for one in found[above:]:
+        block = [Text(f" {one.name}", "bold").append(f"  {one.words}", "not bold dim")]
+        block += [Text(f"  {part}") for part in folded(one.command, width - 2)]
+        if len(lines) + len(block) > rows:
+            break
+        lines += block
+    if len(lines) == 1:  # not even one fits
+        lines.append(Text(" the window is too low for the command of the next one", "dim"))
+    return lines
+
+
+def folded(command: str, width: int) -> list[str]:
+    """A command in lines of ``width`` cells at most, which a shell joins again; a longer word stands by itself."""
+    lines, line = [], ""
+    for word in map(shlex.quote, shlex.split(command)):
+        if line and len(line) + 1 + len(word) + 2 > width:
+            lines.append(line + " \\")
+            line = "    " + word
+        else:
+            line = f"{line} {word}" if line else word
+    return [*lines, line]

@@ -9,11 +9,13 @@ from display.panels import STYLE_OF
 from display.state import State
 from display.tui.braille import trace
 from display.tui.sweep import STEPS_UV, WINDOW_S, Sweep
+from wire import impedance
 from wire.packets import Quality
 
 LETTERS = {"good": "G", "noisy": "N", "flat": "F", "railed": "R", "swapped": "S", "invalid": "I"}
-NAME, LEVEL = 9, 10
-"""Cells left and right of the curves."""
+NAME, LEVEL, OHMS = 9, 10, 13
+"""Cells left and right of the curves; the last where impedance is measured."""
+SHORT: dict[impedance.Grade, str] = {"good": "good", "fair": "fair", "poor": "poor", "open": "open", "short": "low"}
 TALLEST = 8
 
 
@@ -60,7 +62,8 @@ def half_uv(sweep: Sweep, zoom: int) -> float:
 
 
 def _curves(quality: Quality | None, sweep: Sweep, width: int, rows: int, shown: range, zoom: int) -> list[Text]:
-    cells = max(width - NAME - LEVEL, 8)
+    ohms = {} if quality is None or not quality.impedance_kohm else quality.electrodes_kohm
+    cells = max(width - NAME - LEVEL - (OHMS if ohms else 0), 8)
     envelope, half = sweep.envelope(2 * cells), half_uv(sweep, zoom)
     rated = {} if quality is None else dict(zip(quality.channels, zip(quality.states, quality.rms_uv), strict=True))  # noqa: B905
     more = (
@@ -80,7 +83,10 @@ def _curves(quality: Quality | None, sweep: Sweep, width: int, rows: int, shown:
             here = row == middle
             line = Text(f"{LETTERS.get(state, '?')} {name[:6]:<6} " if here else " " * NAME, style or "bold")
             line.append(dots, f"not bold {style}".strip())
-            lines.append(line.append(f"{rms:7.1f} µV" if here and rms is not None else "", "not bold"))
+            told = f"{rms:7.1f} µV" if rms is not None else " " * LEVEL
+            if name in ohms:
+                told += f" {impedance.amount(ohms[name]):>7} {SHORT[impedance.grade(ohms[name])]}"
+            lines.append(line.append(told if here else "", "not bold"))
     return lines
 
 
@@ -102,4 +108,6 @@ def legend(quality: Quality | None) -> Text:
         line.append(f" {letter} ", STYLE_OF[state]).append(f"{state} {count}")
     if quality is not None and quality.line_ratio:
         line.append(f" line noise ≤ {max(quality.line_ratio):.0%}", "dim")
+    if quality is not None and quality.other_kohm:
+        line.append(f" impedance {impedance.listed(quality.other_kohm.items())}", "dim")
     return line

@@ -42,11 +42,12 @@ def presenter(plan: Path, stream: str, log: Path, *, size: str = "") -> list[str
     return [sys.executable, "-m", "display.presenter", *named, *(["--size", size] if size else [])]
 
 
-def calibration(config: Path, plan: Path, *, alpha: float, files: int) -> list[str]:
+def calibration(config: Path, plan: Path, *, alpha: float, files: int, former: Sequence[str] = ()) -> list[str]:
     """Trains while data arrive; with all of so many recordings, where they are the headset."""
     named = ["--config", str(config), "--plan", str(plan), "--alpha", f"{alpha:g}"]
     whole = ["--runs", str(files), "--to-the-end"] if files else []
-    return [sys.executable, "-m", "training.calibration", *named, *whole]
+    before = [text for folder in former for text in ("--former", folder)]
+    return [sys.executable, "-m", "training.calibration", *named, *whole, *before]
 
 
 def dashboard(config: Path) -> list[str]:

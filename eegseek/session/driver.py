@@ -34,6 +34,7 @@ from eegseek.session.hands import Hands
 from eegseek.session.lights import row, worst
 from eegseek.session.link import Link
 from eegseek.session.place import Workplace
+from eegseek.session.rounds import Rounds
 from eegseek.session.steps import advance, begin
 from eegseek.session.terminal import Terminal
 from eegseek.session.waits import Waits
@@ -65,6 +66,7 @@ class Driver:
         self.link = Link(work.settings.run)
         self.ear = Ear(work.truth)
         self.waits = Waits(work, terminal, self.link, self.ear)
+        self.rounds = Rounds(work, self.face)
         self.at = Place()
         self.progress: Progress | None = None
         self._events: deque[Event] = deque()
@@ -109,19 +111,21 @@ class Driver:
     def _once(self) -> None:
         for packet in self.link.heard(POLL_S):
             self.ear.hear(packet, now())
+            self.rounds.hear(packet)
         self._children()
         self._watch()
         self.face.enter(self.at, flows=self.ear.flows)
         if self._quits and not self.at.quitting:
             self._events.append(Quit())
         elif chosen := self.face.answer():
-            self._events.append(Answered(chosen))
+            self._events.append(Answered("retry" if self.work.take(chosen) else chosen))
         while self._events:
             self._take(advance(self.at, self._events.popleft(), self.work.way))
         self.face.show(self.at, self.ear.lights, self.progress, self.waits.words)
 
     def _take(self, turn: Turn) -> None:
         self.at = turn.place
+        self.face.follow(self.at)
         self.face.tell(*turn.say)
         for action in turn.do:
             self._do(action)
@@ -146,6 +150,8 @@ class Driver:
 
     def _watch(self) -> None:
         phase, ear = self.at.phase, self.ear
+        if self.work.seeker is not None:
+            ear.lines.clear()  # that single pictures were wanted or not is no news to people
         while ear.lines:
             self.face.tell(ear.lines.popleft())
         if phase == "contact":
@@ -160,7 +166,8 @@ class Driver:
             self._events.append(Heard(bool(ear.silent), ear.silent))
         if phase == "calibrating":
             self._calibrating()
-        if phase == "showing":
+        self._events.extend(self.rounds.look(phase, self._over_s))
+        if phase == "showing" and self.work.seeker is None:
             self.terminal.line(ear.score)
             alone = not self.work.way.attended and not self.work.way.shows and not self.work.ask.recordings
             if alone and ear.answered >= self.work.ask.use_trials:
@@ -199,6 +206,7 @@ class Driver:
         except (OSError, ValueError):
             found = Found(error=said or f"looking for the headset failed with {code}", code="E300")
         judged = judge(found, self.work.settings, self.work.headset)
+        self.work.there = found.streams
         self.face.tell(*judged.say)
         if not judged.trouble:
             self.work.found_as(found)
@@ -232,7 +240,7 @@ class Driver:
             why = said or f"the calibration ended with {code}"
             self._events.append(Decided("out_of_trials", why, failed=why))
         else:
-            self.face.tell(*progress.warnings)
+            self.face.tell(*progress.warnings, *([progress.former.words] if progress.former else []))
             self._events.append(Decided(progress.verdict, progress.words))
 
     def _report_ended(self, code: int, said: str) -> None:
@@ -268,6 +276,8 @@ class Driver:
                 self.hands.hide()
             case "serve":
                 self.waits.serve()
+            case "rank":
+                self.rounds.rank()
             case "stop":
                 self.waits.nothing()
                 if self.hands.stop():

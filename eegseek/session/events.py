@@ -10,9 +10,9 @@ from config.guide import Step
 
 Phase = Literal[
     "find", "contact", "blink", "blinking", "eyes", "closing", "ready", "calibrating", "warming", "look", "showing",
-    "report", "end",
+    "gathering", "report", "end",
 ]  # fmt: skip
-Action = Literal["look", "run", "blink", "eyes", "calibrate", "show", "hide", "serve", "stop", "report"]
+Action = Literal["look", "run", "blink", "eyes", "calibrate", "show", "hide", "serve", "rank", "stop", "report"]
 STEP_OF: dict[Phase, Step] = {
     "find": "find",
     "contact": "fit",
@@ -25,6 +25,7 @@ STEP_OF: dict[Phase, Step] = {
     "warming": "use",
     "look": "use",
     "showing": "use",
+    "gathering": "use",
     "report": "report",
     "end": "report",
 }
@@ -50,6 +51,8 @@ class Way:
         Recordings to calibrate with, and one more to be answered where ``answered``; 0: a live headset.
     answered
         Whether a recording is left to be answered.
+    rounds
+        Of a free search; 0: what is shown is told by category.
     """
 
     attended: bool = True
@@ -59,6 +62,7 @@ class Way:
     shows: bool = True
     files: int = 0
     answered: bool = False
+    rounds: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class Place:
         What is in the way at this moment, in words.
     quitting
         It was asked to end.
+    round
+        Rounds of a search that were shown at this sitting.
     """
 
     phase: Phase = "find"
@@ -93,6 +99,7 @@ class Place:
     failed: str = ""
     trouble: str = ""
     quitting: bool = False
+    round: int = 0
 
     @property
     def step(self) -> Step:
@@ -166,6 +173,11 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Gathered:
+    """Every picture of a search's round was answered or rejected, or was waited for long enough."""
+
+
+@dataclass(frozen=True)
 class Reported:
     """The report is written, or could not be: why."""
 
@@ -177,7 +189,9 @@ class Quit:
     """Somebody wants to end."""
 
 
-Event = Looked | Heard | RunEnded | Steadied | Answered | Checked | Decided | Serving | Shown | Reported | Quit
+Event = (
+    Looked | Heard | RunEnded | Steadied | Answered | Checked | Decided | Serving | Shown | Gathered | Reported | Quit
+)
 
 
 @dataclass(frozen=True)

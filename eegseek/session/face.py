@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from config.calibration import Progress
-from config.guide import Guide, Light, Step, take_answer, write_guide
+from config.guide import Guide, Light, take_answer, write_guide
 from eegseek.session import words
 from eegseek.session.events import Phase, Place
-from eegseek.session.place import Workplace
+from eegseek.session.place import REPORT_HTML, Workplace
 from eegseek.session.terminal import Terminal, choice_of
+from eegseek.session.track import Track
 from wire.clock import now
 
 GUIDE_S = 0.25
@@ -36,7 +38,8 @@ class Face:
         self._asked_s = 0.0
         self._phase: Phase | None = None
         self._guide: Guide | None = None
-        self._reached: dict[Step, None] = {}
+        self._track = Track()
+        self._at: Place | None = None
         self._guided_s = float("-inf")
 
     def tell(self, *lines: str) -> None:
@@ -45,9 +48,20 @@ class Face:
         self._said.extend(told)
         self.terminal.say(*told)
 
+    def follow(self, at: Place) -> None:
+        """Note where the session is, at every turn."""
+        reported = self.work.recorded and (self.work.folder / REPORT_HTML).exists()
+        before = self._at
+        self._track, self._at = self._track.seen(before, at, reported=reported), at
+        for step, outcome in self._track.outcomes.items():
+            if before is not None and before.step != at.step and step == before.step and outcome == "aborted":
+                self.terminal.say(f"✖ {words.TITLES[before.phase].partition(':')[0]}: ended early")
+
     def enter(self, at: Place, *, flows: bool) -> None:
         """Say where the session is, where that is new, and ask what is asked there."""
         asked = words.asked(at, self.work.way, self.work.headset.fit, flows=flows)
+        if at.phase == "find" and asked.choices:
+            asked = replace(asked, choices=(*asked.choices, *self.work.streams))
         if at.phase != self._phase:
             if self._phase is None or words.TITLES[at.phase] != words.TITLES[self._phase]:
                 self.terminal.title(words.TITLES[at.phase])
@@ -74,7 +88,6 @@ class Face:
         if at.phase != "end" and now() - self._guided_s < GUIDE_S:
             return
         self._guided_s = now()
-        self._reached[at.step] = None
         guide = Guide(
             session=self.work.ask.name,
             step=at.step,
@@ -88,7 +101,8 @@ class Face:
             headset=self.work.headset.title,
             can_do=self.work.headset.promise,
             simulated=self.work.simulated,
-            reached=tuple(self._reached),
+            reached=self._track.reached,
+            outcomes=dict(self._track.outcomes),
             ended=at.phase == "end",
         )
         if guide != self._guide:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 
@@ -11,6 +14,31 @@ from eegseek.session.headsets import Headset
 
 RATE_OFF = 0.05
 """A stream that sends more or less than it says by more than this share is told."""
+
+
+class Stream(Frozen):
+    """A stream that is there in the place of the one that was looked for."""
+
+    words: str
+    """Its name, channels, rate, source_id and computer."""
+    sets: dict[str, str]
+    """Settings that take it, such as ``source.source_id``."""
+
+    @property
+    def options(self) -> str:
+        """The options that take it, as they are typed in a shell."""
+        return " ".join(option(key, value) for key, value in self.sets.items())
+
+    @property
+    def short(self) -> str:
+        """Name and source_id, where they are what is chosen by."""
+        return " ".join(f"'{value}'" for value in self.sets.values())
+
+
+def option(key: str, value: str) -> str:
+    """The option of a command line that sets a text, as it is typed in a shell."""
+    plain = re.fullmatch(r"[A-Za-z_][\w:.-]*", value) and value not in ("true", "false", "inf", "nan")
+    return f"--set {shlex.quote(f'{key}={value if plain else json.dumps(value, ensure_ascii=False)}')}"
 
 
 class Found(Frozen):
@@ -34,6 +62,8 @@ class Found(Frozen):
     code: str = ""
     library: tuple[str, ...] = ()
     """Where it cannot be opened: what the doctor finds wrong with the library that it comes through, with the mend."""
+    streams: tuple[Stream, ...] = ()
+    """... and the streams that are there in its place."""
     works: tuple[str, ...] = ()
     """... and the libraries in order."""
 
@@ -133,15 +163,33 @@ def _odd(found: Found, settings: Settings, headset: Headset) -> list[str]:
     return said
 
 
+def _marker_mends(found: Found) -> tuple[str, ...]:
+    """Another program shows the pictures, and its markers are not there, or are not alone."""
+    others = tuple(f"if it is this stream, take it: {one.words}: {one.options}" for one in found.streams)
+    if found.code == "E302":
+        return (*others, "or end the programs that send the others")
+    return (
+        "start the program that shows the pictures first: its marker stream must be there before the headset is found",
+        *others,
+        "let the program send its markers under the name that is looked for, or name its stream: "
+        "--set source.marker_name=NAME",
+    )
+
+
 def _mends(found: Found, headset: Headset) -> tuple[str, ...]:
     more: list[str] = []
     text = found.error
+    if "marker stream with" in text:
+        return _marker_mends(found)
     if found.code == "E302":
-        return ("name the one that you wear: --set source.name=NAME or --set source.source_id=ID", "or end the other")
+        if not found.streams:
+            return ("they cannot be told apart: end all but the one that you wear, or give it a name of its own",)
+        told = (f"if you wear this one, take it: {one.words}: {one.options}" for one in found.streams)
+        return (*told, "or end the others")
     if "sent no sample" in text or "sends nothing" in text:
         more.append("the stream is empty: wake the headset, and start streaming anew in the program that sends")
     if found.code == "E301" and "there are no streams" not in text and "streams that are there" in text:
-        more.append("a stream is there under another name: --set source.name=NAME takes it")
+        more += [f"if you wear this one, take it: {one.words}: {one.options}" for one in found.streams]
     if "BLE" in text or "GENERAL_ERROR" in text:
         more.append("BrainFlow could not use Bluetooth: see that it is on and allowed, and that nothing else holds it")
     return (*more, *headset.mend)

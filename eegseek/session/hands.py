@@ -63,7 +63,8 @@ class Hands:
             return
         work = self.work
         plan = work.write_plan(using=False)
-        argv = commands.calibration(work.settings_file, plan, alpha=work.ask.alpha, files=work.way.files)
+        ask = work.ask
+        argv = commands.calibration(work.settings_file, plan, alpha=ask.alpha, files=work.way.files, former=ask.former)
         self.processes.start("calibration", argv)
 
     def show(self, *, using: bool, done: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from config.guide import Light
+from wire.impedance import amount, grade
 from wire.packets import Quality
 
 HUM = 0.5
@@ -41,8 +42,25 @@ def lights(quality: Quality | None) -> tuple[Light, ...]:
                 "Y",
                 f"mains hum is {hum:.0%} of its power: wet or press the electrode, move away from cables",
             )
+        if letter != "R" and name in quality.electrodes_kohm:
+            letter, words = _with_impedance(letter, words, quality.electrodes_kohm[name])
         found.append(Light(channel=name, letter=letter, words=words))
+    # an open reference spoils all channels; what is well there needs no light
+    other = ((name, *_with_impedance("G", "good", kohm)) for name, kohm in quality.other_kohm.items())
+    found += [Light(channel=name, letter=letter, words=words) for name, letter, words in other if letter == "R"]
     return tuple(found)
+
+
+def _with_impedance(letter: Letter, words: str, kohm: float) -> tuple[Letter, str]:
+    """A good signal does not make up for an electrode that cannot be touching."""
+    match grade(kohm):
+        case "open":
+            return "R", f"impedance is {amount(kohm)}: it does not touch; press it on, wet it, push hair away"
+        case "short":
+            return "Y", f"impedance is {amount(kohm)}: gel may bridge it to its neighbour, or the input is shorted"
+        case "poor" if letter == "G":
+            return "Y", f"impedance is {amount(kohm)}: wet or press the electrode (a dry one stays so: go on)"
+    return letter, f"{words} ({amount(kohm)})" if letter == "G" else words
 
 
 def all_good(shown: tuple[Light, ...]) -> bool:

@@ -15,7 +15,7 @@ from acquisition.sources.factory import make_source
 from config.errors import EegseekError, RecordingError
 from config.load import load_settings
 from config.settings import AnySource, BrainFlowSource, LslSource, RecordingSource
-from eegseek.session.find import Found
+from eegseek.session.find import Found, Stream
 from wire import lifeline
 from wire.clock import now
 
@@ -43,6 +43,7 @@ def look(source: AnySource, others: list[Path] | None = None) -> Found:
             error=str(error),
             code=error.code,
             library=tuple(f"{check.what}: {check.seen}; {check.mend}" for check in checks if check.state != "ok"),
+            streams=tuple(Stream(words=words, sets=sets) for words, sets in getattr(error, "choices", ())),
             works=tuple(check.what for check in checks if check.state == "ok"),
         )
     except ImportError as error:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from config.bundles import ENCODER_JSON
+from config.guide import Choice
 from config.presentation import Plan, Stimulus, write_plan
 from config.private import private_folder
+from config.search import found as found_search
 from config.session_ask import SESSION_JSON, Ask
 from config.settings import RecordingSource, SessionSettings
 from display.dashboard.process import ADDRESS_FILE
-from eegseek.session import materials, setup
+from eegseek.session import before, materials, seek_plans, setup, sought
 from eegseek.session.events import Way
-from eegseek.session.find import Found
+from eegseek.session.find import Found, Stream
 from eegseek.session.headsets import Headset
+from eegseek.session.seeker import Seeker
 
 CHECKS_JSON, FOUND_JSON, PARTICIPANT_JSON, SHOWING_JSON = (
     "checks.json",
@@ -45,18 +50,24 @@ class Workplace:
 
     def __init__(self, ask: Ask, folder: Path) -> None:
         setup.check(ask)
+        if not (folder / setup.ENCODER / ENCODER_JSON).exists():
+            setup.check_former(ask)
         self.ask = ask
         self.folder = private_folder(folder)
         self.stimuli: tuple[Stimulus, ...] = ()
         self.plan: Plan | None = None
         self.use_plan: Plan | None = None
         self._events: tuple[tuple[str, ...], ...] = ()
-        if not ask.recordings:
+        self.seeker: Seeker | None = None
+        self.simulated = ask.participant
+        self.there: tuple[Stream, ...] = ()
+        if ask.search:
+            self._seek()
+        elif not ask.recordings:
             self._show(self._pictures())
         self.settings = setup.settings_of(ask, self.folder, self._markers)
         self.headset: Headset = setup.worn(ask, self.settings)
-        self.way: Way = setup.way_of(ask, self.bundle)
-        self.simulated = ask.participant
+        self.way: Way = replace(setup.way_of(ask, self.bundle), rounds=ask.rounds if ask.search else 0)
         (self.folder / SESSION_JSON).write_text(ask.model_dump_json(indent=1), "utf-8")
 
     # --- where things are
@@ -143,6 +154,29 @@ class Workplace:
             self.settings = self.settings.model_copy(update={"source": source})
         self.settings_file.write_text(self.settings.model_dump_json(indent=1), "utf-8")
 
+    @property
+    def streams(self) -> tuple[Choice, ...]:
+        """Streams that may be taken in place of the one that was looked for: each is an answer."""
+        return tuple(
+            Choice(name=f"stream-{number}", key=str(number), words=f"take {one.short}")
+            for number, one in enumerate(self.there[:9], 1)
+        )
+
+    def take(self, answer: str) -> bool:
+        """Take a stream from here on, also when the session is gone on with; whether the answer names one."""
+        chosen = next((one for one, stream in zip(self.streams, self.there, strict=False) if one.name == answer), None)
+        if chosen is None:
+            return False
+        sets = self.there[self.streams.index(chosen)].sets
+        source = self.settings.source.model_copy(update={key.partition(".")[2]: one for key, one in sets.items()})
+        self.settings = self.settings.model_copy(update={"source": source})
+        more = tuple(f"{key}={json.dumps(one, ensure_ascii=False)}" for key, one in sets.items())
+        self.ask = self.ask.model_copy(update={"overrides": (*self.ask.overrides, *more)})
+        (self.folder / SESSION_JSON).write_text(self.ask.model_dump_json(indent=1), "utf-8")
+        self.there = ()
+        self.write_settings()
+        return True
+
     def found_as(self, found: Found) -> None:
         """The headset is found: name the chain's channels, and for recordings make the plan of what they show."""
         self.simulated = self.simulated or found.simulated
@@ -154,6 +188,8 @@ class Workplace:
                 update={"markers": self.settings.markers.model_copy(update={"stimulus": self._markers})}
             )
         self._check_gallery()
+        if self.ask.former and not self.bundle:
+            before.check(self.ask, self.settings, self._plan(using=False), self.folder)
         self.write_settings()
 
     def write_plan(self, *, using: bool) -> Path:
@@ -165,7 +201,8 @@ class Workplace:
 
     def write_showing(self, *, using: bool, done: int) -> Path | None:
         """What is left of a presentation from block ``done`` on; None where nothing is."""
-        rest = materials.rest_of(self._plan(using), done) if done else self._plan(using)
+        rest_of = seek_plans.rest_of if self.seeker is not None else materials.rest_of
+        rest = rest_of(self._plan(using), done) if done else self._plan(using)
         if rest is None:
             return None
         path = self.folder / SHOWING_JSON
@@ -175,7 +212,11 @@ class Workplace:
     def write_participant(self) -> Path:
         """The simulated participant."""
         path = self.folder / PARTICIPANT_JSON
-        path.write_text(setup.participant_of(self.ask, self.headset).model_dump_json(indent=1), "utf-8")
+        source = setup.participant_of(self.ask, self.headset)
+        if self.seeker is not None:
+            responses = sought.write_participant(self.folder, self.seeker.things, self.ask.seed, source.person)
+            source = source.model_copy(update={"responses": str(responses)})
+        path.write_text(source.model_dump_json(indent=1), "utf-8")
         return path
 
     # --- what is shown
@@ -191,11 +232,34 @@ class Workplace:
         materials.write_truth(self.folder, self.stimuli)
         materials.write_gallery_of(self.folder, self.stimuli)
 
+    def _seek(self) -> None:
+        """A gallery is searched: what is told apart is whether a picture was looked for."""
+        sought.check(self.ask)
+        things, sha256 = sought.things_of(self.ask, self.folder)
+        former = found_search(self.folder)
+        self.seeker = Seeker(things, sha256, self._shape, self.ask.use_trials, former)
+        self.stimuli = seek_plans.calibration(things, self._shape).stimuli
+        materials.write_truth(self.folder, self.stimuli)
+        sought.write_categories(self.folder)
+
+    @property
+    def _shape(self) -> seek_plans.Shape:
+        ask = self.ask
+        return seek_plans.Shape(
+            ask.blocks, ask.trials, ask.on_s, ask.blank_s, ask.seed,
+            attended=not ask.unattended, simulated=self.simulated,
+        )  # fmt: skip
+
     @property
     def _markers(self) -> str:
+        if self.seeker is not None:
+            return seek_plans.MARKERS
         return materials.markers_of(self.stimuli) if self.stimuli else ""
 
     def _plan(self, using: bool) -> Plan:
+        if self.seeker is not None:
+            self.seeker.shape = self._shape
+            return self.seeker.plan() if using else seek_plans.calibration(self.seeker.things, self._shape)
         if self.ask.recordings:
             calibrating = self._events[: self.way.files]
             return materials.replayed(self.stimuli, calibrating, self.ask.trials)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from config.calibration import CALIBRATION_EPOCHS
 from config.chain import ChainSettings, WindowSettings
 from config.errors import SettingsError
 from config.load import load_settings
@@ -56,6 +57,25 @@ def check(ask: Ask) -> None:
         raise SettingsError("--participant reacts to the presenter's pictures, which --no-presenter leaves out")
     if missing := [file for file in ask.recordings if not Path(file).is_file()]:
         raise SettingsError(f"recording '{missing[0]}' is not there; check the path")
+
+
+def check_former(ask: Ask) -> None:
+    """Refuse earlier sessions that kept no windows, and those that nothing would come of.
+
+    Raises
+    ------
+    SettingsError
+        Names the session.
+    """
+    if ask.former and ask.encoder:
+        raise SettingsError("--former and --encoder exclude each other: a decoder of before is used as it is")
+    for folder in map(Path, ask.former):
+        if not folder.is_dir():
+            raise SettingsError(f"earlier session '{folder}' is not there; --former takes its name or its folder")
+        if folder.name != CALIBRATION_EPOCHS and not (folder / CALIBRATION_EPOCHS).is_dir():
+            raise SettingsError(
+                f"earlier session '{folder}' made no calibration to learn from (it has no folder {CALIBRATION_EPOCHS})"
+            )
 
 
 def way_of(ask: Ask, bundle: bool) -> Way:

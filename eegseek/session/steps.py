@@ -6,6 +6,8 @@
              (fit; a recording has none)              │   nothing decodable            │ again       ▲
                                                       └───────────────────────────────────────────┘
 
+    a free search:  look ── showing ── gathering ── look …, round by round
+
 Whatever happens, everything recorded is kept: every way out of a started run leads through ``report``.
 """
 
@@ -20,6 +22,7 @@ from eegseek.session.events import (
     Checked,
     Decided,
     Event,
+    Gathered,
     Heard,
     Looked,
     Phase,
@@ -36,6 +39,8 @@ from eegseek.session.events import (
 
 TRIES = 3
 """Unattended, a headset is looked for so often."""
+_NOTHING = "So there is nothing to show; here is the report."
+_NOTHING_SOUGHT = "So there is nothing to search by, and no search follows; here is the report."
 
 
 def begin() -> Turn:
@@ -149,7 +154,7 @@ def _decided(place: Place, event: Decided, way: Way) -> Turn:
     if event.failed:
         return Turn(_at(place, "report", failed=event.failed), (*hide, "stop"), said)
     if event.verdict != "decodable":
-        return Turn(_at(place, "report"), (*hide, "stop"), (*said, "So there is nothing to show; here is the report."))
+        return Turn(_at(place, "report"), (*hide, "stop"), (*said, _NOTHING_SOUGHT if way.rounds else _NOTHING))
     if way.files:
         # what is left of this recording is not answered: it helped to train
         if not way.answered:
@@ -177,6 +182,8 @@ def _look(place: Place, event: Event, way: Way) -> Turn:
 
 
 def _showing(place: Place, event: Event, way: Way) -> Turn:
+    if way.rounds and isinstance(event, Shown) and (way.attended or not event.failed):
+        return Turn(_at(place, "gathering", trouble=event.failed), (), (event.failed,) if event.failed else ())
     if isinstance(event, Shown):
         if event.failed:
             return _not_shown(place, event.failed, way, "look")
@@ -184,8 +191,22 @@ def _showing(place: Place, event: Event, way: Way) -> Turn:
             return Turn(_at(place, "look"), (), ("That was all.",))
         return Turn(_at(place, "report"), ("stop",), ("That was all.",))
     if event == Answered("finish"):
-        return Turn(_at(place, "report"), ("hide", "stop") if way.shows else ("stop",))
+        rank: tuple[Action, ...] = ("rank",) if way.rounds else ()
+        return Turn(_at(place, "report"), ("hide", *rank, "stop") if way.shows else ("stop",))
     return Turn(place)
+
+
+def _gathering(place: Place, event: Event, way: Way) -> Turn:
+    """Unattended the next round follows by itself, and after the last one the report."""
+    if not isinstance(event, Gathered):
+        return Turn(place)
+    after = replace(place, round=place.round + 1)
+    if way.attended:
+        said = ("All rounds were shown; one more can follow.",) if after.round >= way.rounds else ()
+        return Turn(_at(after, "look"), ("rank",), said)
+    if after.round < way.rounds:
+        return Turn(_at(after, "showing"), ("rank", "show"))
+    return Turn(_at(after, "report"), ("rank", "stop"), ("All rounds were shown.",))
 
 
 def _report(place: Place, event: Event, way: Way) -> Turn:
@@ -265,6 +286,7 @@ _TURNS: dict[Phase, Callable[[Place, Event, Way], Turn]] = {
     "warming": _warming,
     "look": _look,
     "showing": _showing,
+    "gathering": _gathering,
     "report": _report,
     "end": _end,
 }

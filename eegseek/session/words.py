@@ -22,9 +22,17 @@ TITLES: dict[Phase, str] = {
     "warming": "4. Use: the decoder starts",
     "look": "4. Use",
     "showing": "4. Use",
+    "gathering": "4. Use",
     "report": "5. Report",
     "end": "5. Report",
 }
+_MIXED = (
+    "Pictures of all categories come in mixed order; after every block it is looked whether they can be told apart."
+)
+_SOUGHT = (
+    "Before each block it is said and shown what to look for: count it silently, and let the rest pass. After every "
+    "block it is looked whether what you looked for can be told from the rest."
+)
 QUIT = Choice(name="quit", key="q", words="end here; everything recorded is kept")
 
 
@@ -77,16 +85,20 @@ def asked(place: Place, way: Way, fit_words: str = "", *, flows: bool = True) ->
         case "ready":
             words = (
                 "Sit so that the screen is at arm's length, relax jaw and shoulders, and keep your eyes on the mark.",
-                "Pictures of all categories come in mixed order; after every block it is looked whether they can be "
-                "told apart. It stops when that is clear.",
+                (_SOUGHT if way.rounds else _MIXED) + " It stops when that is clear.",
             )
             return Asked((*trouble, *words), (_choice("start", "s", "start the calibration", True), QUIT))
+        case "look" if way.rounds:
+            return _next_round(place, way, trouble)
+        case "gathering":
+            return Asked((*trouble, "The last answers of this round are waited for."), (QUIT,))
         case "look":
             first = "Press start and look: what is found appears here, picture by picture."
             start = _choice("start", "s", "show pictures", not trouble)
             return Asked((*trouble, first), (start, _choice("finish", "f", "to the report", bool(trouble)), QUIT))
         case "showing" | "calibrating":
-            words = (*trouble, "Nothing is lost by ending early.")
+            at = (f"Round {place.round + 1} of {way.rounds}.",) if way.rounds and place.phase == "showing" else ()
+            words = (*trouble, *at, "Nothing is lost by ending early.")
             more = (_choice("finish", "f", "to the report", False),) if place.phase == "showing" else ()
             return Asked(words, (*more, QUIT))
     return Asked(trouble, () if place.phase in ("report", "end") else (QUIT,))
@@ -105,6 +117,9 @@ def progress_line(progress: Progress) -> str:
         )
         line += f"; AUC {whole.auc:.2f}{interval}, chance 0.5"
         line += f"; evidence {10**whole.log10_e:.3g} of {10**progress.threshold_log10_e:.3g} wanted"
+    if progress.former is not None and progress.former.auc_with is not None:
+        used = progress.former
+        line += f"; {used.trials} earlier trials: AUC {used.auc_with:.2f} with them, {used.auc_without:.2f} without"
     if progress.ocular is not None and progress.ocular.auc is not None:
         line += f"; frontal channels alone: AUC {progress.ocular.auc:.2f}"
     return line
@@ -121,6 +136,19 @@ def _check(place: Place, trouble: tuple[str, ...]) -> Asked:
     ready = _choice("ready", "r", again, not trouble)
     go_on = _choice("go_on", "g", "go on without it", bool(trouble))
     return Asked((*trouble, *words), (ready, go_on, QUIT))
+
+
+def _next_round(place: Place, way: Way, trouble: tuple[str, ...]) -> Asked:
+    over = place.round >= way.rounds
+    if place.round:
+        first = f"{place.round} of {way.rounds} rounds were shown. Keep looking for the same thing."
+    else:
+        first = (
+            f"Think of one thing that you want to find; nobody asks what. In {way.rounds} rounds pictures are shown, "
+            "and the gallery ranks itself towards what you attend to."
+        )
+    start = _choice("start", "s", "show the next round" if place.round else "show the first round", not over)
+    return Asked((*trouble, first), (start, _choice("finish", "f", "to the report", over), QUIT))
 
 
 def _choice(name: str, key: str, words: str, default: bool) -> Choice:

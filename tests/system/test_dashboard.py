@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -108,9 +109,13 @@ def test_a_real_run_is_seen_controlled_and_survives_kills(made: Path, tmp_path: 
                 shoot(shown, "dashboard-timing", tmp_path)
                 _commands(shown, base, tmp_path)
                 shoot(shown, "dashboard-session", tmp_path)
+                shown.goto(f"{base}/evoked")
+                until(lambda: trials(shown) > 0)
+                counted = trials(shown)
                 shown.goto(base)
                 shown.wait_for_selector(".live .found")
                 _killed_dashboard(shown, process)
+                _averages_of_before(shown, base, counted)
                 with page(chrome, size=PHONE, dark=True) as phone:  # several viewers
                     phone.goto(base)
                     phone.wait_for_selector(".live .found")
@@ -189,6 +194,19 @@ def _killed_dashboard(shown: Page, process: subprocess.Popen[str]) -> None:
         return now is not None and now.pid != victim.pid and bool(loaded) and key(shown) not in ("", before)
 
     until(back)
+
+
+def trials(shown: Page) -> int:
+    """How many trials the averages on Evoked are of."""
+    return int(shown.get_by_text(re.compile(r"^\d+ trials? ")).inner_text().split()[0])
+
+
+def _averages_of_before(shown: Page, base: str, counted: int) -> None:
+    """A dashboard that joins late has the averages since the session began."""
+    shown.goto(f"{base}/evoked")
+    shown.get_by_text("since the session began").wait_for()
+    assert trials(shown) >= counted
+    assert " 0 of them of before" not in shown.get_by_text("since the session began").inner_text()
 
 
 class Alone:

@@ -5,6 +5,8 @@ Muse, BrainFlow's synthetic board, and real recordings as the headset.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,8 +19,10 @@ from browser import browser, fits, free_port, page, shoot, until
 from run_data import eegseek, end, kill
 from virtual_screen import virtual_screen
 
-from config.calibration import Progress, read_progress
+from config.calibration import CALIBRATION_EPOCHS, Progress, read_progress
 from config.guide import CHECKS_JSON, read_guide
+from training.calibration import blocks
+from training.calibration.noise import cut_blocks, plan_of_preset
 
 pytestmark = pytest.mark.timeout(360)
 LIMIT_S = 300.0
@@ -37,6 +41,7 @@ def screen() -> Iterator[None]:
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
     """The session's folder, and options that keep it apart from others."""
+    name = f"me-{os.getpid()}"  # its streams are named after it
     with tempfile.TemporaryDirectory(prefix="eegseek-") as sockets:
         overrides = {
             "session.folder": str(tmp_path),
@@ -45,8 +50,8 @@ def place(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
             "run.start_s": "150",
         }
         yield (
-            tmp_path / "me",
-            ["--name", "me", *(text for key, value in overrides.items() for text in ("--set", f"{key}={value}"))],
+            tmp_path / name,
+            ["--name", name, *(text for key, value in overrides.items() for text in ("--set", f"{key}={value}"))],
         )
 
 
@@ -115,6 +120,32 @@ def test_recordings_of_a_muse_are_the_headset(place: tuple[Path, list[str]], dat
     assert answered > 200 and report["accuracy"]["single"]["top1"] > 0.6
 
 
+def test_an_earlier_session_is_learned_from_also_after_a_break(place: tuple[Path, list[str]], data: Path) -> None:
+    """Windows of two recordings are the earlier session, a third is the headset; it goes on without its decoder."""
+    folder, options = place
+    plan = plan_of_preset()
+    for block in cut_blocks(data / "muse" / "left-right", plan)[:2]:
+        blocks.save(folder.parent / "before" / CALIBRATION_EPOCHS, block, plan, 256.0, "before")
+    third = sorted((data / "muse" / "left-right").glob("*.csv"))[2]
+    code, words = run(["--recording", str(third), "--speed", "60", "--former", "before", *options], folder)
+    assert code == 0, words
+    progress, _ = held(folder, words)
+    used = progress.former
+    assert used is not None and used.sessions == ("before",) and used.trials > 400
+    assert progress.whole.blocks[0].block == 0  # scored before anything was learned here
+    assert used.auc_with is not None and used.auc_without is not None and used.auc_with > used.auc_without
+    assert used.words in words and used.words in (folder / "report.html").read_text("utf-8")
+    assert progress.verdict == "decodable"
+    assert "earlier sessions (before)" in (folder / "encoder" / "encoder.json").read_text("utf-8")
+
+    shutil.rmtree(folder / "encoder")
+    (folder / "calibration.json").unlink()
+    code, words = run(["--resume", str(folder), *options[2:]], folder)
+    assert code == 0, words
+    again = read_progress(folder / "calibration.json")
+    assert again.former == used and again.whole == progress.whole
+
+
 def test_a_session_is_led_by_the_browser_and_ended_there(place: tuple[Path, list[str]], tmp_path: Path) -> None:
     folder, options = place
     port = free_port()
@@ -137,6 +168,8 @@ def test_a_session_is_led_by_the_browser_and_ended_there(place: tuple[Path, list
             shown.get_by_role("button", name="Start the calibration").wait_for()
             shown.get_by_role("button", name="End here").click()
             shown.get_by_text("everything recorded so far is kept").first.wait_for()
+            shown.get_by_text("✖ 3. Calibrate: ended early").wait_for()
+            shown.get_by_text("– 4. Use: left out").wait_for()
             shoot(shown, "guide-report", tmp_path)
         code, errors = end(process, LIMIT_S)
     finally:

@@ -17,7 +17,7 @@ from config.calibration import (
     read_progress,
     write_progress,
 )
-from config.errors import BundleError, RecordingError, SettingsError
+from config.errors import BundleError, SettingsError
 from config.presentation import Block as Shown
 from config.presentation import Drawing, Plan, Stimulus, Trial
 from inference.build import from_labels
@@ -27,6 +27,7 @@ from training.calibration import blocks, noise
 from training.calibration.betting import SLOPES, Bets, log_factors, standardised
 from training.calibration.calibration import Calibration
 from training.calibration.carriers import carriers
+from training.calibration.former import read
 from training.calibration.order import Order
 from training.calibration.scores import area, pooled, wilson
 from training.calibration.task import Task, eyes, merged
@@ -127,6 +128,15 @@ def test_verdicts(told: Evidence, done: int, verdict: str) -> None:
     assert found == verdict and words.endswith((".", "!"))
 
 
+def test_with_earlier_sessions_it_is_enough_sooner() -> None:
+    told = evidence(0.8, 0.7, 0.9, 5, n=2, trials=80)
+    assert decide(CalibrationRules(), told, 2, 8)[0] == "going_on"
+    found, words = decide(CalibrationRules(), told, 2, 8, former=True)
+    assert found == "decodable" and "earlier sessions carry it" in words
+    assert decide(CalibrationRules(), evidence(0.7, 0.6, 0.8, 5, n=2), 2, 8, former=True)[0] == "going_on"
+    assert decide(CalibrationRules(), evidence(0.8, 0.7, 0.9, 0.5, n=2), 2, 8, former=True)[0] == "going_on"
+
+
 def test_eyes_are_named_where_they_do_as_well() -> None:
     rules, whole = CalibrationRules(), evidence(0.8, 0.7, 0.9, 5)
     assert ocular_words(rules, whole, evidence(0.79, 0.7, 0.9, 5))[1]
@@ -220,18 +230,12 @@ def test_former_windows_are_learned_from(gallery: Gallery, tmp_path: Path) -> No
     blocks.save(tmp_path / "kept", first, plan, 128.0, "monday")
     again = blocks.load(tmp_path / "kept")[0]
     assert again.labels == first.labels and np.array_equal(again.windows, first.windows)
-    former = blocks.former(tmp_path / "kept", plan, known)
-    calibration = Calibration(plan, Task(known), gallery, former=former)
+    former = read(tmp_path / "kept", plan, Task(known))
+    calibration = Calibration(plan, Task(known), gallery, former=(former,))
+    assert calibration.progress.former is not None and calibration.progress.former.sessions == ("kept",)
     calibration.take(second)
     assert calibration.progress.former_trials == len(first)
     assert calibration.progress.whole.blocks[0].trials == len(second)  # scored at once
-    with pytest.raises(RecordingError, match="another chain"):
-        other = plan.chain.model_copy(update={"lowpass_hz": 15.0})
-        blocks.former(tmp_path / "kept", type(plan)(other, plan.window, plan.rejection, plan.markers), known)
-    with pytest.raises(RecordingError, match="nothing that is shown"):
-        blocks.former(tmp_path / "kept", plan, {"cat": "cat"})
-    with pytest.raises(RecordingError, match="no windows"):
-        blocks.former(tmp_path / "nowhere", plan, known)
 
 
 def test_small_blocks_join_and_strange_ones_are_survived(gallery: Gallery) -> None:

@@ -14,13 +14,14 @@ from msgspec.structs import replace
 
 from display import panels
 from display.anytime import Anytime
+from display.dashboard.scoring import hold, scores
 from display.lsl import message
 from display.plain import result_line, summary
 from display.report import report
 from display.state import State
 from display.trace import row
 from display.truth import Truth
-from display.tui.live import live, scores
+from display.tui.live import live
 from wire.packets import Answer, Result, Stamps
 
 LAST = 3
@@ -222,7 +223,7 @@ def test_parts_and_windows_that_are_missing_are_told_apart() -> None:
 
 
 def text(state: State, width: int = 120, height: int = 45) -> list[str]:
-    lines = live(state, scores(state), 200.0, width, height, 5)
+    lines = live(state, scores(hold(state)), 200.0, width, height, 5)
     assert len(lines) == height
     assert all(line.cell_len == width for line in lines)
     return [line.plain for line in lines]

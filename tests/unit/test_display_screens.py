@@ -12,19 +12,20 @@ from msgspec.structs import replace
 from rich.console import Console, Group
 
 from config.errors import ProcessError
+from display.dashboard.scoring import hold, scores
 from display.lsl import message
 from display.plain import Plain
 from display.report import report, write_report
 from display.state import State
 from display.trace import Trace, row
 from display.truth import Truth
-from display.tui.live import live, scores
+from display.tui.live import live
 from wire.packets import PeerState
 
 
 def drawn(state: State, width: int, height: int) -> list[str]:
     console = Console(width=width, height=height, file=io.StringIO(), force_terminal=False)
-    console.print(Group(*live(state, scores(state), 115.1, width, height, 5)))
+    console.print(Group(*live(state, scores(hold(state)), 115.1, width, height, 5)))
     lines = console.file.getvalue().splitlines()
     assert len(lines) == height
     assert all(len(line) <= width for line in lines)
@@ -69,7 +70,7 @@ def test_a_living_head_gets_no_banner_and_a_big_screen_the_curve() -> None:
 def test_the_interval_is_drawn() -> None:
     state = filled()
     state.fold(result(40, stimulus="s7", answers=(answer(7), answer(9))), 120.0)
-    low, high = scores(state).latest.top1_interval
+    low, high = scores(hold(state)).latest.top1_interval
     assert 0 < low < high
     assert f"{low * 100:.1f}–{high * 100:.1f}  n 7" in "\n".join(drawn(state, 80, 24))
 
@@ -84,7 +85,7 @@ def test_before_anything_and_when_acquisition_goes() -> None:
     assert "waiting for acquisition" in drawn(State(TRUTH), 80, 24)[0]
     state = filled()
     console = Console(width=80, height=24, file=io.StringIO())
-    console.print(Group(*live(state, scores(state), 130.0, 80, 24, 5)))
+    console.print(Group(*live(state, scores(hold(state)), 130.0, 80, 24, 5)))
     assert "lost: not heard for 15.0 s" in console.file.getvalue()
 
 

@@ -92,6 +92,23 @@ def test_two_are_named_with_the_setting_that_chooses() -> None:
         find([eeg()], 0.0, lambda _: [Info("A"), Info("A", rate=500.0)])
 
 
+def choices(query: Query, *there: Info) -> tuple[tuple[str, dict[str, str]], ...]:
+    with pytest.raises(SourceError) as error:
+        find([query], 0.0, lambda _: list(there))
+    return error.value.choices
+
+
+def test_each_comes_with_the_settings_that_take_it() -> None:
+    (words, first), (_, second) = choices(eeg("Muse"), *THERE)
+    assert words == "'Muse' (type EEG, 4 ch float32, 250 Hz, source_id 'm1', on lab)"
+    assert first == {"source.source_id": "m1"} and second == {"source.source_id": "m2"}
+    assert [sets for _, sets in choices(eeg(), Info("A"), Info("B"))] == [{"source.name": "A"}, {"source.name": "B"}]
+    assert choices(eeg(), Info("A"), Info("A", rate=500.0)) == ()
+    # with the name of a preset, those of another name need both, and what is no EEG is not meant
+    other = choices(eeg("X"), *THERE)
+    assert other[0][1] == {"source.name": "Muse", "source.source_id": "m1"} and len(other) == 3
+
+
 def test_an_empty_query_is_refused() -> None:
     with pytest.raises(SourceError, match=r"set one of source.name, source.type, source.source_id"):
         find([eeg(kind="")], 0.0, look)

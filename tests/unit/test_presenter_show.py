@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ class Memory:
     def picture(self, row: int, patch: bool) -> None:
         self.next = ("picture", row, patch)
 
-    def words(self, text: str, below: str = "", share: float | None = None) -> None:
-        self.next = ("words", text)
+    def words(self, text: str, below: str = "", share: float | None = None, above: Sequence[int] = ()) -> None:
+        self.next = ("words", text, *above)
 
     def flip(self) -> float:
         self.frames.append(self.next)

@@ -22,9 +22,10 @@ from config.guide import (
 )
 from config.load import load_settings
 from config.session_ask import Ask
+from config.settings import LslSource
 from eegseek.session import checks, materials, setup
 from eegseek.session.ear import Ear
-from eegseek.session.find import Found, judge
+from eegseek.session.find import Found, Stream, judge, option
 from eegseek.session.headsets import HEADSETS, SYNTHETIC, back, frontal
 from eegseek.session.lights import Steady, all_good, lights, row, worst
 from eegseek.session.measure import Measure
@@ -135,12 +136,39 @@ def test_what_is_wrong_comes_with_how_to_mend_it() -> None:
     assert broken.mend[0].startswith("BrainFlow")
     whole = judge(Found(error="x", code="E300", works=("BrainFlow",)), settings, muse)
     assert "itself works" in whole.say[0]
-    twice = judge(Found(error="2 streams match", code="E302"), settings, muse)
-    assert "source.source_id" in twice.mend[0]
+    two = tuple(Stream(words="'Muse' (…, on lab)", sets={"source.source_id": one}) for one in ("m1", "m2"))
+    twice = judge(Found(error="2 streams match", code="E302", streams=two), settings, muse)
+    assert [line.partition("on lab")[2] for line in twice.mend] == [
+        "): --set source.source_id=m1",
+        "): --set source.source_id=m2",
+        "",
+    ]
+    assert "told apart" in judge(Found(error="2 streams match", code="E302"), settings, muse).mend[0]
+    unseen = "no marker stream with type 'Markers' came up within 10 s; there are no marker streams"
+    program = judge(Found(error=unseen, code="E301"), settings, muse)
+    assert "shows the pictures" in program.mend[0] and "source.marker_name" in program.mend[-1]
+    program_of = Stream(words="'P'", sets={"source.marker_name": "P"})
+    both = "2 streams match the marker stream with type 'Markers': …"
+    markers = judge(Found(error=both, code="E302", streams=(program_of,)), settings, muse)
+    assert "--set source.marker_name=P" in markers.mend[0] and not any("wear" in line for line in markers.mend)
+    elsewhere = "no stream with name 'Muse' came up; streams that are there: 'Petal'"
+    petal = Stream(words="'Petal'", sets={"source.name": "Petal"})
+    named = judge(Found(error=elsewhere, code="E301", streams=(petal,)), settings, muse)
+    assert "--set source.name=Petal" in named.mend[0]
     empty = judge(Found(name="Muse", channels=MUSE, rate_hz=256, measured_hz=0), settings, muse)
     assert "empty stream" in empty.trouble
     other = judge(Found(name="x", channels=("A", "B"), rate_hz=256, measured_hz=256), settings, muse)
     assert "TP9" in other.trouble and "source.channels" in other.mend[0]
+
+
+@pytest.mark.parametrize("value", ["Muse-1", "Muse 00:55:da", 'a "b" \\c', "123", "true", "1.5", "ü", "[x]"])
+def test_an_option_sets_what_it_says(value: str) -> None:
+    import shlex
+
+    word, override = shlex.split(option("source.name", value))
+    assert word == "--set"
+    source = load_settings(None, "lsl", [override]).source
+    assert isinstance(source, LslSource) and source.name == value
 
 
 def test_what_is_odd_is_said_and_does_not_stop_it() -> None:

@@ -12,6 +12,7 @@ from eegseek.session.events import (
     Checked,
     Decided,
     Event,
+    Gathered,
     Heard,
     Looked,
     Place,
@@ -30,8 +31,8 @@ ALL: tuple[Event, ...] = (
     Looked(), Looked("no stream"), Heard(True, "silent"), Heard(False), RunEnded(), RunEnded("it broke"), Steadied(),
     Answered("go_on"), Answered("ready"), Answered("start"), Answered("finish"), Answered("retry"), Answered("quit"),
     Checked(True, "seen"), Checked(False, "not seen"), Decided("decodable", "yes"), Decided("nothing_decodable", "no"),
-    Decided("out_of_trials", "open"), Serving(), Serving("no bundle"), Shown(), Shown("no display"), Reported(),
-    Reported("no report"), Quit(),
+    Decided("out_of_trials", "open"), Serving(), Serving("no bundle"), Shown(), Shown("no display"), Gathered(),
+    Reported(), Reported("no report"), Quit(),
 )  # fmt: skip
 
 
@@ -152,7 +153,55 @@ def test_a_run_that_breaks_off_while_it_is_fitted_is_tried_again() -> None:
     assert advance(turn.place, Answered("retry"), Way()).do == ("look",)
 
 
-@pytest.mark.parametrize("way", [Way(), Way(attended=False), Way(fit=False, shows=False, files=2, answered=True)])
+SEARCHING = Way(attended=False, rounds=2)
+LOOKING = (Looked(), Steadied(), Answered("start"), Decided("decodable", "told apart"), Serving(), Answered("start"))
+
+
+def test_a_search_goes_round_by_round_and_unattended_ends_by_itself() -> None:
+    place, done, said = follow(SEARCHING, *LOOKING, Shown(), Gathered(), Shown(), Gathered(), RunEnded(), Reported())
+    assert done == [
+        "look",
+        "run",
+        "calibrate",
+        "show",
+        "hide",
+        "serve",
+        "show",
+        "rank",
+        "show",
+        "rank",
+        "stop",
+        "report",
+    ]
+    assert (place.phase, place.round, place.failed) == ("end", 2, "") and "All rounds were shown." in said
+
+
+def test_attended_every_round_is_asked_for_and_more_can_be_shown() -> None:
+    way = Way(rounds=1)
+    place, _, _ = follow(way, *LOOKING[:1], Steadied(), Answered("go_on"), Answered("go_on"), *LOOKING[2:])
+    assert place.phase == "showing"
+    turn = advance(advance(place, Shown(), way).place, Gathered(), way)
+    assert turn.place.phase == "look" and turn.do == ("rank",) and asked(turn.place, way).default == "finish"
+    assert advance(turn.place, Answered("start"), way).do == ("show",)
+    assert asked(Place(phase="look"), way).default == "start"
+
+
+def test_a_round_that_was_ended_early_counts_what_was_answered() -> None:
+    place, _, _ = follow(SEARCHING, *LOOKING)
+    assert advance(place, Answered("finish"), SEARCHING).do == ("hide", "rank", "stop")
+    left = advance(place, Shown("ended with Esc"), Way(rounds=2))
+    assert left.place.phase == "gathering" and left.place.trouble == "ended with Esc"
+    assert advance(place, Shown("no display"), SEARCHING).place.failed == "no display"
+
+
+def test_no_search_follows_where_nothing_can_be_told() -> None:
+    place, done, said = follow(SEARCHING, *LOOKING[:3], Decided("nothing_decodable", "Nothing decodable."))
+    assert place.phase == "report" and "serve" not in done and any("no search follows" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    "way", [Way(), Way(attended=False), Way(fit=False, shows=False, files=2, answered=True), Way(rounds=2), SEARCHING]
+)
 def test_no_event_leads_out_of_the_machine(way: Way) -> None:
     """From every place that three events reach, every event leads to a place with title and question."""
     reached = {Place()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from config.settings import Settings
+from display.dashboard.recordings import Recording
 from display.dashboard.view import View
 from display.panels import STYLE_OF, beside
 from display.report import report
@@ -27,7 +29,7 @@ from display.tui import keys, themes
 from display.tui.app import LiveView
 from display.tui.dialogs import Bad, Help, Note, Stop
 from display.tui.lines import Lines
-from display.tui.session import Asked, session
+from display.tui.session import Asked, folded, recordings, session
 from display.tui.timing import ago, changes
 from wire.clock import now
 from wire.packets import Command, Mark, Preview, Reply
@@ -316,6 +318,36 @@ def test_the_page_session_says_where_things_are(tmp_path: Path) -> None:
     assert "not told here" in text, "the session heard is another than the one in the settings"
     here = Settings(session={"name": "test"})
     assert str(tmp_path) in "\n".join(line.plain for line in session(filled(), here, tmp_path, (), 115.0, 300, 40))
+
+
+def test_the_page_session_lists_recordings_with_what_plays_them_again(tmp_path: Path) -> None:
+    for name in ("monday", "tuesday"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "segment-0000.esj").write_bytes(bytes(100))
+
+    async def drive(pilot: Pilot[None], app: LiveView, view: View) -> None:
+        view.settings = Settings(session={"folder": str(tmp_path)})
+        await pilot.press("4")
+        async with asyncio.timeout(30):
+            while "recordings, 2" not in page(app):
+                await asyncio.sleep(0.01)
+        assert page(app).count("eegseek replay") == 2
+        await pilot.press("down")
+        assert "1 later ones above" in page(app) and page(app).count("eegseek replay") == 1
+
+    driven(drive, size=(120, 40))
+
+
+def test_a_long_command_is_folded_so_that_a_shell_joins_it_again() -> None:
+    command = "eegseek replay '/data/my sessions/monday/segment-0000.esj' --encoder bundles/me --gallery galleries/two"
+    for width in (30, 50, 80, 200):
+        lines = folded(command, width)
+        assert shlex.split("\n".join(lines).replace("\\\n", "")) == shlex.split(command)
+        assert all(len(line) <= max(width, 56) for line in lines)
+    few = [Recording(str(k), "today", Path(f"{k}.esj")) for k in range(3)]
+    lines = [line.plain for line in recordings(few, 80, 4, 0)]
+    assert len(lines) <= 4 and "eegseek replay 0.esj" in lines[2]
+    assert recordings(few, 80, 2, 0) == [] and recordings([], 80, 20, 0) == []
 
 
 def test_changes_of_state_newest_first() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +74,15 @@ EXAMPLES: tuple[p.Packet, ...] = (
     p.Stop(reason="r"),
     p.Load(encoder="x"),
     p.Status(role="acquisition", name="a", pid=1, session="s", segment=0, state="connected", time_s=1.0),
-    p.Quality(time_s=1.0, channels=("a",), rms_uv=(1.0,), line_ratio=(0.1,), states=("good",)),
+    p.Quality(
+        time_s=1.0,
+        channels=("a", "b"),
+        rms_uv=(1.0, 2.0),
+        line_ratio=(0.1, 0.2),
+        states=("good", "flat"),
+        impedance_kohm=(4.7, None),
+        other_kohm={"reference": 2.0},
+    ),
     p.Tap(**{name: getattr(window(), name) for name in p.Window.__struct_fields__}),
     p.Preview(
         session="s",
@@ -258,8 +267,24 @@ def test_numbers_that_are_not_finite_are_not_sent(number: float) -> None:
     for packet in (p.Due(sequence=1, due_s=number), window(stamps=p.Stamps(cut=number)), result(answers=answers)):
         with pytest.raises(ValueError, match="not finite"):
             encode(packet)
+    one: dict[str, Any] = {"time_s": 1.0, "channels": ("a",), "line_ratio": (0.1,), "states": ("good",)}
     with pytest.raises(ValueError, match="finite"):
-        p.Quality(time_s=1.0, channels=("a",), rms_uv=(number,), line_ratio=(0.1,), states=("good",))
+        p.Quality(rms_uv=(number,), **one)
+    for changed in ({"impedance_kohm": (number,)}, {"other_kohm": {"ground": number}}, {"impedance_kohm": (-1.0,)}):
+        with pytest.raises(ValueError, match="impedances"):
+            p.Quality(rms_uv=(1.0,), **one, **changed)
+    with pytest.raises(ValueError, match="value for each channel"):
+        p.Quality(rms_uv=(1.0,), **one, impedance_kohm=(1.0, 2.0))
+
+
+def test_a_quality_without_impedances_is_read_as_before() -> None:
+    packet = p.Quality(time_s=1.0, channels=("a",), rms_uv=(1.0,), line_ratio=(0.1,), states=("good",))
+    topic, header, payload = (bytes(f) for f in encode(packet))
+    body = json.loads(header)["b"]
+    for name in ("impedance_kohm", "other_kohm"):
+        body.pop(name, None)
+    assert decode([topic, json.dumps({"v": 1, "b": body}).encode(), payload]) == packet
+    assert packet.electrodes_kohm == {}
 
 
 def test_numpy_scalars_are_sent_as_numbers() -> None:

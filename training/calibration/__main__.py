@@ -22,7 +22,20 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--config", required=True, help="settings file of the session, TOML or JSON")
     made.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="override settings")
     made.add_argument("--plan", required=True, type=Path, help="what the presenter shows (plan.json)")
-    made.add_argument("--former", type=Path, metavar="FOLDER", help="earlier session of the same person, learned from")
+    made.add_argument(
+        "--former",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="earlier session of the same person, learned from; may be repeated",
+    )
+    made.add_argument(
+        "--align",
+        choices=["monge", "euclidean", "none"],
+        default="monge",
+        help="how its windows are fitted to this one's",
+    )
     made.add_argument("--decoder", choices=["riemann", "ensemble"], default="riemann")
     made.add_argument("--alpha", type=float, default=0.05, help="most false alarms a session (0.05)")
     made.add_argument("--to-the-end", action="store_true", help="decide nothing before the last planned block")
@@ -44,8 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
         # the decoders' libraries take seconds to load: what is mistyped is said before
         from training.calibration.process import Options, calibrate
 
-        rules = CalibrationRules(decoder=given.decoder, alpha=given.alpha, to_the_end=given.to_the_end)
-        progress = calibrate(settings, Options(given.plan, rules, given.former, given.name, given.runs))
+        rules = CalibrationRules(
+            decoder=given.decoder, alpha=given.alpha, align=given.align, to_the_end=given.to_the_end
+        )
+        progress = calibrate(settings, Options(given.plan, rules, tuple(given.former), given.name, given.runs))
     except EegseekError as error:
         logs.refused(given.name, error)
         return 1

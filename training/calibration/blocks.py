@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from acquisition.account import Account
 from acquisition.offline import Epochs
 from acquisition.plan import Plan
 from acquisition.types import Refused, StreamInfo
-from config.errors import RecordingError
 from training.trials.epoch_files import NO_HASH, EpochsSpec, StoredEpochs, is_epochs, read_epochs, write_epochs
 from wire.packets import Window
 
@@ -148,34 +147,9 @@ def load(folder: Path) -> list[Block]:
     return [_block(stored, number) for number, stored in _stored(folder)]
 
 
-def former(folder: Path, plan: Plan, known: Mapping[str, str]) -> list[Block]:
-    """Blocks of an earlier session that can be learned from together with this one's.
-
-    Parameters
-    ----------
-    folder
-        Its ``calibration-epochs``.
-    plan
-        Of this session.
-    known
-        Category of each stimulus of this session; windows of other stimuli are left out.
-
-    Raises
-    ------
-    RecordingError
-        There are none, or they were cut otherwise or from other channels.
-    """
-    found = _stored(folder)
-    if not found:
-        raise RecordingError(f"'{folder}' holds no windows of a calibration (folders block-000 and on)")
-    for _, stored in found:
-        for name, own in (("chain", plan.chain), ("window", plan.whole.window)):
-            if getattr(stored.spec, name) != own:
-                raise RecordingError(f"the windows in '{folder}' were cut with another {name} than this session's")
-    kept = [_known(_block(stored, number), known) for number, stored in found]
-    if not any(map(len, kept)):
-        raise RecordingError(f"the windows in '{folder}' show nothing that is shown in this session")
-    return [block for block in kept if len(block)]
+def stored_blocks(folder: Path) -> list[tuple[Block, EpochsSpec]]:
+    """Blocks that were kept in ``folder``, in order, with how they were cut; none where it is not there."""
+    return [(_block(stored, number), stored.spec) for number, stored in _stored(folder)]
 
 
 def _stored(folder: Path) -> list[tuple[int, StoredEpochs]]:
@@ -189,10 +163,3 @@ def _block(stored: StoredEpochs, number: int) -> Block:
     spec = stored.spec
     windows = np.array(stored.windows, np.float32)
     return Block(number, windows, spec.labels, spec.onsets_s, dict(spec.refused), spec.simulated)
-
-
-def _known(block: Block, known: Mapping[str, str]) -> Block:
-    keep = np.array([label in known for label in block.labels], bool)
-    labels = tuple(np.array(block.labels, object)[keep])
-    onsets = tuple(np.array(block.onsets_s)[keep].tolist())
-    return replace(block, windows=block.windows[keep], labels=labels, onsets_s=onsets)

@@ -6,6 +6,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,17 @@ from config.errors import BundleError, RecordingError, SettingsError
 from inference.gallery import Gallery
 from training.calibration.blocks import Block, Gathering
 from training.calibration.carriers import carriers
-from training.calibration.decoder import Decoder, fit, of_channels
+from training.calibration.decoder import Decoder, fit
 from training.calibration.evidence import Track
+from training.calibration.former import Former, fitted
+from training.calibration.former_words import note_of, use_of
+from training.calibration.rivals import SHARES, Rivals
 from training.calibration.scores import Area, area, pooled
 from training.calibration.task import Task, category_vectors, eyes, merged
 from training.calibration.verdict import decide, ocular_words
 from training.request import TrainRequest
 from training.train import train
-from training.trials.epochs import Origin, Trials, gather
+from training.trials.epochs import Origin, gather
 from wire.packets import Window
 
 _log = logging.getLogger(__name__)
@@ -47,9 +51,7 @@ class Calibration:
     seed
         Of inner splits and shuffles.
     former
-        Blocks of an earlier session of the same person: every decoder learns from them, too.
-    encoder
-        Options are chosen by inner splits.
+        Earlier sessions of the same person: decoders learn from them, too.
 
     Raises
     ------
@@ -66,13 +68,14 @@ class Calibration:
         gallery: Gallery,
         rules: CalibrationRules | None = None,
         seed: int = 0,
-        former: Sequence[Block] = (),
+        former: Sequence[Former] = (),
     ) -> None:
         if not plan.chain.channels:
             raise SettingsError("chain.channels must name the channels of the headset, such as ['TP9', 'AF7']")
         self.plan, self.task, self.gallery, self.seed = plan, task, gallery, seed
         self.rules = rules or CalibrationRules()
         self.channels = plan.chain.channels
+        self._all = range(len(self.channels))
         self.names = tuple(dict.fromkeys(task.categories.values()))
         self.former = tuple(former)
         self.blocks: tuple[Block, ...] = ()
@@ -81,6 +84,7 @@ class Calibration:
         self._truth = dict(task.truth) or {stimulus: stimulus for stimulus in task.categories}
         self._vectors = category_vectors(self._rows(), self.names, task.categories, gallery)
         self._whole = Track(self.channels, self.rules.alpha)
+        self._rivals = Rivals()
         self._eyes = eyes(self.channels)
         self._ocular = Track(tuple(self.channels[k] for k in self._eyes), self.rules.alpha)
         self.progress = self._told()
@@ -120,11 +124,17 @@ class Calibration:
         self.closed = block.number + 1
         self.gathering = Gathering(self.closed)
         if len(block):
-            labels = self._labels(block)
-            known = self._trials(self._learned())
-            self._whole = self._scored(self._whole, known, block, labels, range(len(self.channels)))
+            labels, share = self._labels(block), self.share
+            rivals = {one: self._decoder(self._own, self._all, one) for one in (SHARES if self.former else (share,))}
+            self._whole = self._scored(self._whole, rivals[share], block, labels, self._all)
             if self._eyes:
-                self._ocular = self._scored(self._ocular, known, block, labels, self._eyes)
+                seeing = self._decoder(self._own, self._eyes, share)
+                self._ocular = self._scored(self._ocular, seeing, block, labels, self._eyes)
+            if self.former:
+                self._rivals = self._rivals.after({
+                    one: area(decoder.scores(block.windows), labels) if decoder else None
+                    for one, decoder in rivals.items()
+                })  # fmt: skip
         self.blocks = (*self.blocks, block)
         self.progress = self._told()
 
@@ -148,7 +158,7 @@ class Calibration:
         BundleError
             The bundle cannot be written.
         """
-        kept = merged(self._learned())
+        kept = merged(self._learned(self._own, self._all, self.share))
         request = TrainRequest(
             epochs=tuple(block.epochs(self.channels, self.plan.window.rate_hz) for block in kept),
             origins=tuple(Origin(f"{block.name}, part {k + 1}") for k, block in enumerate(kept)),
@@ -159,7 +169,7 @@ class Calibration:
             truth=dict(self._truth),
             seed=self.seed,
             validation="recording" if len(kept) > 1 else "none",
-            notes="trained during a session's calibration",
+            notes=note_of(self.former, self.share, self.rules.align),
         )
         spec = train(request)
         self.progress = self.progress.model_copy(
@@ -170,9 +180,8 @@ class Calibration:
     def cross_validated(self) -> float | None:
         """AUC with each block scored by a decoder of all others (and of former ones); None with fewer than two."""
         found: list[Area] = []
-        for block in (own := [b for b in self.blocks if len(b)]):
-            others = self._trials([*self.former, *(b for b in own if b is not block)])
-            decoder = others and fit(others, self.gallery.vectors, self._vectors, self.rules.decoder, self.seed)
+        for block in (own := self._own):
+            decoder = self._decoder([b for b in own if b is not block], self._all, self.share)
             if decoder and (one := area(decoder.scores(block.windows), self._labels(block))):
                 found.append(one)
         span = pooled(found)
@@ -184,8 +193,23 @@ class Calibration:
                 self.close_block()
             self.gathering = Gathering(block)
 
-    def _learned(self) -> list[Block]:
-        return [block for block in (*self.former, *self.blocks) if len(block)]
+    @property
+    def share(self) -> float:
+        """Of earlier sessions, what the next decoder learns from."""
+        return self._rivals.best if self.rules.weigh else 1.0
+
+    @property
+    def _own(self) -> list[Block]:
+        return [block for block in self.blocks if len(block)]
+
+    def _learned(self, own: Sequence[Block], channels: Sequence[int], share: float) -> list[Block]:
+        """Some of this session's blocks, and before them a share of earlier sessions, made to look like them."""
+        mine = [replace(block, windows=np.ascontiguousarray(block.windows[:, list(channels)])) for block in own]
+        if not self.former:
+            return mine
+        shape = (0, len(self.channels), self.plan.whole.window.n_times)
+        seen = np.concatenate([np.empty(shape, np.float32), *(block.windows for block in own)])
+        return [*fitted(self.former, seen, channels, self.rules.align, share), *mine]
 
     def _rows(self) -> dict[str, int]:
         rows = self.gallery.row_of
@@ -197,37 +221,42 @@ class Calibration:
     def _labels(self, block: Block) -> NDArray[np.int64]:
         return np.array([self.names.index(self.task.categories[label]) for label in block.labels], np.int64)
 
-    def _trials(self, blocks: Sequence[Block]) -> Trials | None:
-        if not blocks:
-            return None
-        epochs = [block.epochs(self.channels, self.plan.window.rate_hz) for block in blocks]
-        origins = [Origin(f"{block.name}, part {k + 1}") for k, block in enumerate(blocks)]
-        return gather(epochs, origins, self.gallery, self._truth)
-
     def _scored(
-        self, track: Track, known: Trials | None, block: Block, labels: NDArray[np.int64], channels: Sequence[int]
+        self, track: Track, decoder: Decoder | None, block: Block, labels: NDArray[np.int64], channels: Sequence[int]
     ) -> Track:
-        decoder = None if known is None else self._decoder(of_channels(known, channels))
         if decoder is None:
             return track
         return track.after(block.number, decoder, np.ascontiguousarray(block.windows[:, list(channels)]), labels)
 
-    def _decoder(self, trials: Trials) -> Decoder | None:
+    def decoder(self) -> Decoder | None:
+        """As it stands, of all that came so far; None where that is too little."""
+        return self._decoder(self._own, self._all, self.share)
+
+    def _decoder(self, own: Sequence[Block], channels: Sequence[int], share: float) -> Decoder | None:
+        """Of some blocks of this session, and a share of earlier ones."""
+        learned = self._learned(own, channels, share)
+        if not learned:
+            return None
+        names = tuple(self.channels[k] for k in channels)
+        epochs = [block.epochs(names, self.plan.window.rate_hz) for block in learned]
+        origins = [Origin(f"{block.name}, part {k + 1}") for k, block in enumerate(learned)]
         try:
+            trials = gather(epochs, origins, self.gallery, self._truth)
             return fit(trials, self.gallery.vectors, self._vectors, self.rules.decoder, self.seed)
         except (BundleError, RecordingError, np.linalg.LinAlgError, ValueError) as error:
             # too few windows, or channels that are copies of one another: no score, and the calibration goes on
-            _log.warning("no decoder could be fitted to %d trials: %s", len(trials), error)
+            _log.warning("no decoder could be fitted to %d trials: %s", sum(map(len, learned)), error)
             return None
 
     def _told(self) -> Progress:
         whole, rules = self._whole.evidence, self.rules
-        verdict, words = decide(rules, whole, self.closed, self.task.blocks)
+        carried = bool(self.former) and self.share > 0
+        verdict, words = decide(rules, whole, self.closed, self.task.blocks, former=carried)
         ocular = self._ocular.evidence if self._eyes else None
         eyes_say, warns = ocular_words(rules, whole, ocular)
         if not self._eyes:
             eyes_say = "No ocular control: none of the channels is frontal, or all are."
-        kept = [block for block in self.blocks if len(block)]
+        kept = self._own
         labels = np.concatenate([self._labels(b) for b in kept]) if kept else np.empty(0, np.int64)
         counts = Counter(self.names[k] for k in labels)
         rejected: Counter[str] = Counter()
@@ -251,7 +280,8 @@ class Calibration:
             map=self._map(kept, labels),
             repeats=self._whole.repeats,
             former_trials=sum(map(len, self.former)),
-            simulated=any(b.simulated for b in (*self.former, *self.blocks)),
+            former=use_of(self.former, self._rivals, self.share) if self.former else None,
+            simulated=any(b.simulated for b in (*(b for one in self.former for b in one.blocks), *self.blocks)),
         )
 
     def _map(self, kept: Sequence[Block], labels: NDArray[np.int64]) -> Map | None:

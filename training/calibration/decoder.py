@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,12 +63,6 @@ def fit(trials: Trials, vectors: Vectors, categories: Vectors, encoder: str, see
     chosen = method.choose(trials, vectors, given, _inner(trials, seed), seed, silent)
     model = method.fit(trials, vectors, chosen.parameters, seed)
     return Decoder(model.embed, categories)
-
-
-def of_channels(trials: Trials, channels: Sequence[int]) -> Trials:
-    """The same trials with some of the channels."""
-    names = tuple(trials.channels[k] for k in channels)
-    return replace(trials, windows=np.ascontiguousarray(trials.windows[:, list(channels)]), channels=names)
 
 
 def _inner(trials: Trials, seed: int) -> list[Split]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from config.calibration import BlockScore, Evidence, Repeats
 from training.calibration.betting import Bets
 from training.calibration.decoder import Decoder
-from training.calibration.scores import Area, area, pooled, wilson
+from training.calibration.scores import Area, Counts, area, balanced, counted, pooled
 
 Labels = NDArray[np.int64]
 AVERAGED = (1, 2, 4, 8, 16)
@@ -27,8 +27,10 @@ class Track:
         Names.
     alpha
         1 / alpha is the line that the e-value has to pass.
+    right
+        Right answers and trials, by category.
     by_repeats
-        Right answers and answers, by number of trials averaged.
+        ... and by number of trials averaged.
     """
 
     channels: tuple[str, ...]
@@ -36,9 +38,9 @@ class Track:
     bets: Bets = field(default_factory=Bets)
     areas: tuple[Area, ...] = ()
     blocks: tuple[BlockScore, ...] = ()
-    right: int = 0
+    right: Counts = field(default_factory=dict)
     rejects: bool = False
-    by_repeats: dict[int, tuple[int, int]] = field(default_factory=dict)
+    by_repeats: dict[int, Counts] = field(default_factory=dict)
 
     def after(self, number: int, decoder: Decoder, windows: NDArray[np.float32], labels: Labels) -> Track:
         """With one more block, which the decoder has not seen; unchanged where it shows one category only.
@@ -50,23 +52,27 @@ class Track:
         windows, labels
             (n, channels, times) of these channels, in order, and the category (n,) of each.
         """
-        scores = decoder.scores(windows)
+        made = self.scored(number, decoder.scores(windows), labels)
+        if made is self:
+            return self
+        return replace(made, by_repeats=_counted(self.by_repeats, decoder, windows, labels))
+
+    def scored(self, number: int, scores: NDArray[np.float64], labels: Labels) -> Track:
+        """With the scores (n, categories) of one more block, but for averages over repeats."""
         found = area(scores, labels)
         if found is None:
             return self
         bets = self.bets.after(scores, labels)
-        hits = int(np.sum(scores.argmax(axis=1) == labels))
-        score = BlockScore(
-            block=number, trials=len(labels), auc=found.value, accuracy=hits / len(labels), log10_e=bets.log10_e
-        )
+        answers = scores.argmax(axis=1)
+        share, _, _ = balanced(counted(answers, labels))
+        score = BlockScore(block=number, trials=len(labels), auc=found.value, accuracy=share, log10_e=bets.log10_e)
         return replace(
             self,
             bets=bets,
             areas=(*self.areas, found),
             blocks=(*self.blocks, score),
-            right=self.right + hits,
+            right=counted(answers, labels, self.right),
             rejects=self.rejects or bets.log10_e >= -np.log10(self.alpha),
-            by_repeats=_counted(self.by_repeats, decoder, windows, labels),
         )
 
     @property
@@ -83,25 +89,24 @@ class Track:
         )
         if span is None:
             return told
-        low, high = wilson(self.right, n)
+        share, low, high = balanced(self.right)
         update = {"auc": span[0], "auc_low": span[1], "auc_high": span[2]}
-        return told.model_copy(
-            update={**update, "accuracy": self.right / n, "accuracy_low": low, "accuracy_high": high}
-        )
+        return told.model_copy(update={**update, "accuracy": share, "accuracy_low": low, "accuracy_high": high})
 
     @property
     def repeats(self) -> tuple[Repeats, ...]:
         """Accuracy against the number of trials averaged."""
         told = []
-        for count, (right, n) in sorted(self.by_repeats.items()):
-            low, high = wilson(right, n)
-            told.append(Repeats(repeats=count, accuracy=right / n, low=low, high=high, averages=n))
+        for count, right in sorted(self.by_repeats.items()):
+            share, low, high = balanced(right)
+            averages = sum(n for _, n in right.values())
+            told.append(Repeats(repeats=count, accuracy=share, low=low, high=high, averages=averages))
         return tuple(told)
 
 
 def _counted(
-    known: dict[int, tuple[int, int]], decoder: Decoder, windows: NDArray[np.float32], labels: Labels
-) -> dict[int, tuple[int, int]]:
+    known: dict[int, Counts], decoder: Decoder, windows: NDArray[np.float32], labels: Labels
+) -> dict[int, Counts]:
     """Right answers by repeats, with this block's: trials that follow each other are averaged, each once."""
     found = dict(known)
     for count in AVERAGED:
@@ -111,9 +116,8 @@ def _counted(
             for first in range(0, len(mine) - count + 1, count):
                 means.append(mine[first : first + count].mean(axis=0))
                 truth.append(category)
-        if not means:
-            break
-        right = int(np.sum(decoder.scores(np.stack(means)).argmax(axis=1) == np.array(truth)))
-        before = found.get(count, (0, 0))
-        found[count] = (before[0] + right, before[1] + len(means))
+        if len(set(truth)) < len(np.unique(labels)):
+            break  # the rarer category has not as many: what is right of the other alone says nothing
+        answers = decoder.scores(np.stack(means)).argmax(axis=1)
+        found[count] = counted(answers, np.array(truth, np.int64), found.get(count))
     return found

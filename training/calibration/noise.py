@@ -12,8 +12,9 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from inference.build import from_labels
 from inference.gallery import Gallery
 from training.calibration.blocks import Block
 from training.calibration.calibration import Calibration
+from training.calibration.former import Former
 from training.calibration.scores import wilson
 from training.calibration.task import Task
 from training.trials.epochs import cut_recordings
@@ -35,6 +37,8 @@ from training.trials.epochs import cut_recordings
 PRESET = "muse-lsl"
 EVERY_S = 1.0
 """From onset to onset."""
+FORMER_BLOCKS, EARLIER = 6, 1_000_000
+"""Blocks of an earlier session, and what its seed is further by."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +118,17 @@ def shuffled(recordings: list[Block], trials: int, seed: int) -> Iterator[Block]
 
 
 def session(
-    blocks: Iterator[Block], task: Task, plan: Plan, gallery: Gallery, rules: CalibrationRules, *, whole: bool = False
+    blocks: Iterator[Block],
+    task: Task,
+    plan: Plan,
+    gallery: Gallery,
+    rules: CalibrationRules,
+    *,
+    whole: bool = False,
+    former: Sequence[Former] = (),
 ) -> Ended:
     """Play a session until it is decided, or all planned blocks of it; the verdict is the first in both cases."""
-    calibration = Calibration(plan, task, gallery, rules)
+    calibration = Calibration(plan, task, gallery, rules, former=former)
     verdict, decided = "going_on", 0
     for block in blocks:
         calibration.take(block)
@@ -168,6 +179,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--trials", type=int, default=32, help="trials of a block")
     made.add_argument("--categories", type=int, default=2)
     made.add_argument("--effect", type=float, default=0.0, help="difference of the evoked responses, µV; 0: none")
+    made.add_argument(
+        "--former", type=float, metavar="UV", help="learn from an earlier simulated session, too, with this effect, µV"
+    )
     made.add_argument("--recordings", type=Path, help="folder of .csv recordings: their windows, labels shuffled")
     made.add_argument("--parts", type=int, default=2, help="blocks that each recording gives")
     made.add_argument("--whole", action="store_true", help="show all planned blocks, also after the verdict")
@@ -194,7 +208,11 @@ def run(given: argparse.Namespace, said: Callable[[str], object]) -> list[Ended]
             blocks = (
                 shuffled(real, given.trials, seed) if real else simulated(plan, names, given.trials, given.effect, seed)
             )
-            ended.append(session(blocks, task, plan, gallery, rules, whole=given.whole))
+            before: tuple[Former, ...] = ()
+            if given.former is not None:
+                earlier = simulated(plan, names, given.trials, given.former, seed + EARLIER)
+                before = (Former("before", tuple(islice(earlier, FORMER_BLOCKS))),)
+            ended.append(session(blocks, task, plan, gallery, rules, whole=given.whole, former=before))
             if ended[-1].verdict != "nothing_decodable":
                 one = ended[-1]
                 said(f"session {seed}: {one.verdict} after {one.blocks} of {planned} blocks. {one.progress.words}")

@@ -30,6 +30,7 @@ from display.client import Client, Malformed
 from inference.gallery import Gallery
 from training.calibration import blocks
 from training.calibration.calibration import Calibration
+from training.calibration.former import read_all
 from training.calibration.order import Order
 from training.calibration.task import Task
 from wire.clock import now
@@ -56,7 +57,7 @@ class Options:
     rules
         When what is said.
     former
-        Session folder of an earlier session of the same person, or its ``calibration-epochs``; None: none.
+        Folders of earlier sessions of the same person, or their ``calibration-epochs``.
     name
         As acquisition lists this process.
     runs
@@ -65,7 +66,7 @@ class Options:
 
     plan: Path
     rules: CalibrationRules = field(default_factory=CalibrationRules)
-    former: Path | None = None
+    former: tuple[Path, ...] = ()
     name: str = "calibration"
     runs: int = 1
 
@@ -91,10 +92,7 @@ def made(settings: Settings, presentation: Presentation, options: Options) -> Ca
     if not truth and set(task.categories.values()) <= set(gallery.row_of):
         truth = dict(task.categories)
     task = Task(task.categories, truth, task.blocks)
-    former = []
-    if options.former is not None:
-        inner = options.former / CALIBRATION_EPOCHS
-        former = blocks.former(inner if inner.is_dir() else options.former, plan, task.categories)
+    former = read_all(options.former, plan, task, Path(settings.session.folder) / settings.session.name)
     return Calibration(plan, task, gallery, options.rules, presentation.seed, former)
 
 

@@ -12,8 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from config.calibration import Verdict
-from config.errors import EegseekError, OutputError
+from config.errors import BundleError, EegseekError, OutputError
 from config.guide import read_checks
+from training.calibration import search_words
 from training.calibration import session_figures as figures
 from training.calibration import session_words as words
 from training.calibration.session_material import Material, gather
@@ -130,7 +131,7 @@ def sections(made: Material) -> list[Section]:
         ),
         Section(
             "Can it be told apart, and how surely",
-            (f"Accuracy by chance: {progress.chance:.0%}; an AUC of 0.50 is guessing.",) if progress else (),
+            (f"Accuracy by chance: {progress.chance:.0%} (mean over the categories); AUC: 0.50.",) if progress else (),
             no_calibration,
             _tables(
                 Table(
@@ -165,6 +166,7 @@ def sections(made: Material) -> list[Section]:
                 )
             ),
         ),
+        *_search(made),
         Section(
             "Timing",
             ("From the last sample of a window to its answer, and the presenter's own frames.",),
@@ -191,6 +193,27 @@ def sections(made: Material) -> list[Section]:
             _tables(Table("notes", ("in order",), tuple((line,) for line in (*made.notes, *made.states)[:DETAILS]))),
         ),
     ]
+
+
+def _search(made: Material) -> list[Section]:
+    """A free search; no section where none was asked for."""
+    try:
+        state = search_words.search_of(made.folder)
+    except BundleError as error:
+        made.faults.append(str(error))
+        return []
+    if state is None:
+        return []
+    return [
+        Section(
+            "Search",
+            search_words.lead(made.folder, state),
+            "There is no ranking: no round was answered.",
+            _tables(Table("ranking by round", ("round", "answered", "rejected", "best so far"),
+                          search_words.rows(state))),
+            search_words.pictures(made.folder, state),
+        )
+    ]  # fmt: skip
 
 
 def _scores(made: Material) -> list[tuple[str, ...]]:

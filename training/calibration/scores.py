@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from training.metrics.retrieval import auc
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Counts = dict[int, tuple[int, int]]
+"""By category: right answers, and trials."""
 Z = 1.959964
 """Of 95 %."""
 
@@ -68,7 +70,7 @@ def pooled(areas: Sequence[Area]) -> tuple[float, float, float] | None:
     return value, max(0.0, value - half), min(1.0, value + half)
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
+def wilson(right: float, n: float) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927); (0, 1) of nothing."""
     if not n:
         return 0.0, 1.0
@@ -76,3 +78,28 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     middle = (p + square / 2) / (1 + square)
     half = Z * float(np.sqrt(p * (1 - p) / n + square / (4 * n))) / (1 + square)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def counted(answers: Labels, labels: Labels, before: Mapping[int, tuple[int, int]] | None = None) -> Counts:
+    """Right answers and trials of each category, with those of before."""
+    found = dict(before or {})
+    for category in np.unique(labels).tolist():
+        mine = labels == category
+        right, n = found.get(category, (0, 0))
+        found[category] = right + int(np.sum(answers[mine] == category)), n + int(mine.sum())
+    return found
+
+
+def balanced(counts: Mapping[int, tuple[int, int]]) -> tuple[float, float, float]:
+    """Share right, mean over the categories, and its 95 % interval; (0, 0, 1) of nothing.
+
+    Who always names the commoner category is right no more often than chance, 1 / categories. The interval is Wilson's,
+    with as many trials as would leave the mean as uncertain if each category had as many.
+    """
+    known = [(right, n) for right, n in counts.values() if n]
+    if not known:
+        return 0.0, 0.0, 1.0
+    share = sum(right / n for right, n in known) / len(known)
+    trials = len(known) ** 2 / sum(1 / n for _, n in known)
+    low, high = wilson(share * trials, trials)
+    return share, low, high

@@ -109,7 +109,9 @@ def facts(made: Material) -> list[tuple[str, str]]:
         if made.progress.cross_validated_auc is not None:
             found.append(("cross-validated AUC", f"{made.progress.cross_validated_auc:.2f} (each block by all others)"))
         if made.progress.former_trials:
-            found.append(("learned from before", f"{made.progress.former_trials} trials of an earlier session"))
+            used = made.progress.former
+            words = used.words if used is not None else f"{made.progress.former_trials} trials of an earlier session"
+            found.append(("learned from before", words))
         if made.progress.bundle:
             found.append(("decoder kept in", made.progress.bundle))
     if made.results:

@@ -10,7 +10,9 @@ RECENT = 2
 """Blocks on either side of a comparison of late with earlier ones."""
 
 
-def decide(rules: CalibrationRules, whole: Evidence, done: int, planned: int) -> tuple[Verdict, str]:
+def decide(
+    rules: CalibrationRules, whole: Evidence, done: int, planned: int, *, former: bool = False
+) -> tuple[Verdict, str]:
     """Verdict and why, after ``done`` of ``planned`` blocks.
 
     Parameters
@@ -19,12 +21,14 @@ def decide(rules: CalibrationRules, whole: Evidence, done: int, planned: int) ->
         The limits.
     whole
         Evidence of all channels.
+    former
+        Decoders learn from earlier sessions, too: more trials of this one bring little.
     """
     ready = len(whole.blocks) >= rules.fewest_blocks and whole.trials >= rules.fewest_trials
     ended = done >= planned
     if rules.to_the_end and not ended:
         return "going_on", _so_far(rules, whole)
-    if whole.rejects and ready and (why := _enough(rules, whole)):
+    if whole.rejects and ready and (why := _enough(rules, whole, former)):
         return "decodable", f"{_score(whole)}; {why}, so that no more trials are needed."
     if not ended:
         if ready and 2 * done >= planned and _futile(rules, whole):
@@ -65,7 +69,9 @@ def ocular_words(rules: CalibrationRules, whole: Evidence, ocular: Evidence | No
     return f"{beside}; nothing shows that they alone do better than chance, so that eyes hardly explain it.", False
 
 
-def _enough(rules: CalibrationRules, whole: Evidence) -> str:
+def _enough(rules: CalibrationRules, whole: Evidence, former: bool) -> str:
+    if former and whole.auc_low is not None and whole.auc_low >= rules.worthwhile_auc:
+        return "it is surely worth having, and earlier sessions carry it"
     if whole.auc_low is not None and whole.auc_high is not None:
         half = (whole.auc_high - whole.auc_low) / 2
         if half <= rules.narrow:
@@ -84,7 +90,7 @@ def _futile(rules: CalibrationRules, whole: Evidence) -> bool:
 
 def _score(whole: Evidence) -> str:
     right = f"{100 * (whole.auc or 0):.0f}"
-    return f"The categories can be told apart: of 100 pairs, one of each, {right} are ordered right"
+    return f"The categories can be told apart: of 100 pairs of different categories, {right} are ordered right"
 
 
 def _nothing(whole: Evidence) -> str:
