@@ -33,6 +33,8 @@ _SOUGHT = (
     "Before each block it is said and shown what to look for: count it silently, and let the rest pass. After every "
     "block it is looked whether what you looked for can be told from the rest."
 )
+TOLD_LOG10 = 3
+"""Evidence above this power of ten is as good as any."""
 QUIT = Choice(name="quit", key="q", words="end here; everything recorded is kept")
 
 
@@ -116,7 +118,8 @@ def progress_line(progress: Progress) -> str:
             else ""
         )
         line += f"; AUC {whole.auc:.2f}{interval}, chance 0.5"
-        line += f"; evidence {10**whole.log10_e:.3g} of {10**progress.threshold_log10_e:.3g} wanted"
+        found = f"{10**whole.log10_e:.3g}" if whole.log10_e <= TOLD_LOG10 else f"over {10**TOLD_LOG10:,}"
+        line += f"; evidence {found} of {10**progress.threshold_log10_e:.3g} wanted"
     if progress.former is not None and progress.former.auc_with is not None:
         used = progress.former
         line += f"; {used.trials} earlier trials: AUC {used.auc_with:.2f} with them, {used.auc_without:.2f} without"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from config.calibration import Evidence, Progress
 from config.errors import EegseekError, SettingsError
 from config.guide import (
     Check,
@@ -33,7 +34,7 @@ from eegseek.session.pictures import SIZE, draw, gratings
 from eegseek.session.samples import Samples
 from eegseek.session.serving import Serving
 from eegseek.session.terminal import Terminal, choice_of
-from eegseek.session.words import QUIT
+from eegseek.session.words import QUIT, progress_line
 from wire.packets import Answer, Hit, PeerState, Preview, Quality, Result, Status
 
 RATE = 256.0
@@ -366,3 +367,12 @@ def test_a_silent_headset_is_told_by_its_source() -> None:
     assert ear.flows and not ear.silent
     ear.hear(status("lost", "lost"), 0.0)
     assert ear.silent == "no sample" and not ear.flows
+
+
+@pytest.mark.parametrize(
+    ("log10_e", "said"), [(0.3, "evidence 2 of 20"), (9.0, "over 1,000 of 20"), (4000.0, "over 1,000")]
+)
+def test_evidence_is_told_however_much_there_is(log10_e: float, said: str) -> None:
+    whole = Evidence(channels=("AF7",), trials=40, auc=0.9, log10_e=log10_e)
+    told = Progress(categories=("x", "y"), blocks_planned=4, chance=0.5, threshold_log10_e=1.30103, whole=whole)
+    assert said in progress_line(told)
