@@ -82,6 +82,7 @@ def _row(fault: str, sampler: Sampler, ended: Ended, even: bool, more: dict[str,
             **counted(ended),
         },
         wanted=f"memory of every process grows by less than {GROWTH:.0%}, no drift in latency, no more open files",
+        series={f"{name}_mib": sampler.series(name) for name in sampler.pids},
     )  # fmt: skip
 
 

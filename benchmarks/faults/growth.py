@@ -87,6 +87,12 @@ class Sampler:
         quarter = max(1, len(counts) // 4)
         return max(counts[:quarter], default=0), max(counts[-quarter:], default=0)
 
+    def series(self, name: str, points: int = 60) -> list[float]:
+        """Resident memory of a process over time, MiB, evenly thinned to so many readings: to see how it grew."""
+        rows = self._rows[name]
+        places = range(0, len(rows), max(1, len(rows) // points))
+        return [round(rows[k][1] / 2**20, 2) for k in places]
+
     def _after(self, name: str, after_s: float) -> list[tuple[float, int, int]]:
         rows = self._rows[name]
         return [row for row in rows if row[0] >= rows[0][0] + after_s]

@@ -29,12 +29,15 @@ class Row:
         By name with its unit (``longest_s``, ``lost``): finite numbers or words.
     wanted
         What must happen, in words.
+    series
+        Quantities over time, evenly thinned, by name with their unit: in the file, not on the screen.
     """
 
     fault: str
     passed: bool
     measured: dict[str, Measured] = field(default_factory=dict)
     wanted: str = ""
+    series: dict[str, list[float]] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
         """As it is written to a file."""

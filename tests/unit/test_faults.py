@@ -10,7 +10,7 @@ import pytest
 from acquisition import journal
 from acquisition.types import Chunk, Event, Gap, StreamInfo
 from benchmarks.faults import account, table
-from benchmarks.faults.growth import fit
+from benchmarks.faults.growth import Sampler, fit
 from benchmarks.faults.run import measured
 from config.errors import SettingsError
 from wire.packets import Rejected
@@ -73,3 +73,10 @@ def test_the_account_of_a_journal_that_was_cut_off(tmp_path: Path) -> None:
     assert found.open_since(2.0) == 1
     writer.close()
     assert account.read(tmp_path / "segment-0000.esj").closed
+
+
+def test_a_series_is_thinned_and_keeps_its_order() -> None:
+    sampler = Sampler({"a": 1, "b": 2}, 1.0)
+    sampler._rows["a"] = [(float(k), k << 20, 3) for k in range(200)]
+    assert sampler.series("a", 50) == [float(k) for k in range(0, 200, 4)]
+    assert sampler.series("b") == []
