@@ -44,8 +44,8 @@ def run_faults(options: FaultsOptions) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows`` (each with ``name``, ``fault``, ``passed``, ``measured``, ``wanted``, ``series``, ``took_s``), ``reached``
-        (all passed), ``short``, ``machine``.
+        ``rows`` (each with ``name``, ``fault``, ``passed``, ``measured``, ``wanted``, ``series``, ``took_s``),
+        ``reached`` (all passed), ``short``, ``machine``.
 
     Raises
     ------
