@@ -36,6 +36,7 @@ def virtual_screen(size: str = "800x600", folder: Path | None = None) -> Iterato
     needs("Xvfb")
     read, write = os.pipe()
     arguments = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-nolisten", "tcp"]
+    arguments += ["-noreset"]  # else it starts a program of its own whenever its last client leaves
     arguments += ["-fbdir", str(folder)] if folder is not None else []
     process = subprocess.Popen(arguments, pass_fds=(write,), stderr=subprocess.DEVNULL)
     os.close(write)

@@ -115,6 +115,7 @@ def test_a_real_run_is_seen_controlled_and_survives_kills(made: Path, tmp_path: 
                 shown.goto(base)
                 shown.wait_for_selector(".live .found")
                 _killed_dashboard(shown, process)
+                until(lambda: listens(port))  # a last answer of the killed one may have been painted after its end
                 _averages_of_before(shown, base, counted)
                 with page(chrome, size=PHONE, dark=True) as phone:  # several viewers
                     phone.goto(base)
