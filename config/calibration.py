@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from config.bundles import parse, read_json
 from config.chain import Frozen, Probability
+from config.whole import write_whole
 
 CALIBRATION_JSON = "calibration.json"
 """In the session's folder, replaced whole after every block."""
@@ -189,6 +189,4 @@ def write_progress(path: Path, progress: Progress) -> None:
     OSError
         The folder cannot be written.
     """
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(json.dumps(progress.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    new.replace(path)
+    write_whole(path, progress.model_dump_json(indent=1) + "\n")

@@ -7,18 +7,16 @@ that an answer that comes late is not taken for one to the next question.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeInt
 
-from config.bounded import TooLargeError, read_bounded
 from config.chain import Frozen
+from config.whole import read_whole, write_whole
 
 GUIDE_JSON, ANSWER_JSON, CHECKS_JSON = "guide.json", "guide-answer.json", "checks.json"
 MAX_BYTES = 1 << 20
-Model = TypeVar("Model", bound=Frozen)
 STEPS = ("find", "fit", "calibrate", "use", "report")
 Step = Literal["find", "fit", "calibrate", "use", "report"]
 Outcome = Literal["done", "aborted", "skipped"]
@@ -110,12 +108,12 @@ def write_guide(folder: Path, guide: Guide) -> None:
     OSError
         The folder cannot be written.
     """
-    _replace(folder / GUIDE_JSON, guide)
+    write_whole(folder / GUIDE_JSON, guide.model_dump_json(indent=1))
 
 
 def read_guide(folder: Path) -> Guide | None:
     """What stands in ``guide.json``; None where no guided session writes one, or not one that this version reads."""
-    return _read(Guide, folder / GUIDE_JSON)
+    return read_whole(Guide, folder / GUIDE_JSON, MAX_BYTES)
 
 
 def note_check(folder: Path, check: Check) -> None:
@@ -127,12 +125,12 @@ def note_check(folder: Path, check: Check) -> None:
         The folder cannot be written.
     """
     others = tuple(one for one in read_checks(folder) if one.name != check.name)
-    _replace(folder / CHECKS_JSON, Checks(checks=(*others, check)))
+    write_whole(folder / CHECKS_JSON, Checks(checks=(*others, check)).model_dump_json(indent=1))
 
 
 def read_checks(folder: Path) -> tuple[Check, ...]:
     """What the checks of a session found; empty where none was made."""
-    found = _read(Checks, folder / CHECKS_JSON)
+    found = read_whole(Checks, folder / CHECKS_JSON, MAX_BYTES)
     return () if found is None else found.checks
 
 
@@ -144,7 +142,7 @@ def write_answer(folder: Path, answer: GuideAnswer) -> None:
     OSError
         The folder cannot be written.
     """
-    _replace(folder / ANSWER_JSON, answer)
+    write_whole(folder / ANSWER_JSON, answer.model_dump_json(indent=1))
 
 
 def take_answer(folder: Path) -> GuideAnswer | None:
@@ -152,19 +150,6 @@ def take_answer(folder: Path) -> GuideAnswer | None:
     path = folder / ANSWER_JSON
     if not path.exists():
         return None
-    answer = _read(GuideAnswer, path)
+    answer = read_whole(GuideAnswer, path, MAX_BYTES)
     path.unlink(missing_ok=True)
     return answer
-
-
-def _read(model: type[Model], path: Path) -> Model | None:
-    try:
-        return model.model_validate_json(read_bounded(path, MAX_BYTES))
-    except (OSError, TooLargeError, ValidationError):
-        return None
-
-
-def _replace(path: Path, model: Frozen) -> None:
-    made = path.with_name(f".{path.name}.{os.getpid()}")
-    made.write_text(model.model_dump_json(indent=1), "utf-8")
-    made.replace(path)

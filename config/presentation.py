@@ -7,7 +7,6 @@ reads categories and blocks in them.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +16,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Val
 from config.bounded import TooLargeError, once, read_bounded
 from config.chain import Frozen
 from config.errors import PlanError
+from config.whole import write_whole
 
 END_LABEL = "eegseek:end"
 """The marker after the last one, also where the presentation was aborted. The same as that of our other outlets."""
@@ -208,10 +208,8 @@ def write_plan(path: Path, plan: Plan) -> None:
     PlanError
         It cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(json.dumps(plan.model_dump(mode="json"), indent=1, ensure_ascii=False), "utf-8")
-        partial.replace(path)
+        write_whole(path, plan.model_dump_json(indent=1) + "\n")
     except OSError as error:
         raise PlanError(f"plan '{path}' cannot be written: {error.strerror or error}; choose another place") from error
 

@@ -6,16 +6,14 @@ session itself when it goes on.
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from config.bounded import TooLargeError, read_bounded
 from config.bundles import MAX_JSON_BYTES, SHA256, parse, read_json
 from config.chain import Frozen
+from config.whole import read_whole, write_whole
 
 SEARCH_JSON, GOAL_JSON = "search.json", "participant-goal.json"
 OWN = "own"
@@ -29,7 +27,6 @@ WANTED, OTHER = "wanted", "other"
 MOST_ROUNDS, MOST_SHOWN, TOP = 100, 1000, 24
 """Rounds of a session, pictures of a round, and places of a ranking that are kept."""
 GOAL_BYTES = 1 << 16
-Model = TypeVar("Model", bound=Frozen)
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
 Label = Annotated[str, Field(max_length=4096)]
 
@@ -110,23 +107,14 @@ def write_search(path: Path, state: SearchState) -> None:
     OSError
         The folder cannot be written.
     """
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    new.write_text(json.dumps(state.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    new.replace(path)
+    write_whole(path, state.model_dump_json(indent=1) + "\n")
 
 
 def found(folder: Path) -> SearchState | None:
     """The search of a session's folder; None where none was made, or none that can be read."""
-    return _read(SearchState, folder / SEARCH_JSON, MAX_JSON_BYTES)
+    return read_whole(SearchState, folder / SEARCH_JSON, MAX_JSON_BYTES)
 
 
 def goal(folder: Path) -> Goal | None:
     """The simulated participant's goal; None where there is none."""
-    return _read(Goal, folder / GOAL_JSON, GOAL_BYTES)
-
-
-def _read(model: type[Model], path: Path, most: int) -> Model | None:
-    try:
-        return model.model_validate_json(read_bounded(path, most))
-    except (OSError, TooLargeError, ValidationError):
-        return None
+    return read_whole(Goal, folder / GOAL_JSON, GOAL_BYTES)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from config.errors import OutputError
+from config.whole import write_whole
 from display.accuracy import AVERAGE, DEPTH, SINGLE, chance
 from display.state import State
 
@@ -128,10 +128,8 @@ def write_report(path: Path, numbers: dict[str, Any]) -> None:
     OutputError
         The file cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
-        beside.replace(path)
+        write_whole(path, json.dumps(numbers, indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise OutputError(f"the report '{path}' cannot be written ({error.strerror}); choose another place") from error
