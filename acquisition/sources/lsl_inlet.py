@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pylsl.util import LostError
 from pylsl.util import TimeoutError as LslTimeout
 
+from acquisition.sources.lsl_clock import ClockOffset
 from acquisition.sources.lsl_resolve import Identity
 from config.errors import StreamLost
 from wire import clock
@@ -41,7 +42,7 @@ class Inlet:
         self.identity = Identity.of(info)
         self._info = info
         self._inlet: Any = None
-        self._correction_s = correction_s
+        self._clock = ClockOffset(info, correction_s)
         self._next_correction = 0.0
 
     def connect(self) -> Inlet:
@@ -75,7 +76,7 @@ class Inlet:
         except (LostError, LslTimeout) as error:
             raise self._lost(f"could not be opened within {timeout_s:g} s") from error
         # asked without waiting, this starts the measurement
-        self.correction(0.0)
+        self.correction(clock.now())
 
     def wait_correction(self, timeout_s: float) -> None:
         """Wait for the first measurement of the clock: about 0.7 s, the later ones come from liblsl's background.
@@ -86,21 +87,19 @@ class Inlet:
             It did not answer.
         """
         try:
-            self._correction_s = self._inlet.time_correction(timeout_s)
+            self._clock.wait(clock.now(), timeout_s)
         except (LostError, LslTimeout) as error:
             raise self._lost(f"did not answer the clock measurement within {timeout_s:g} s") from error
 
     def correction(self, now: float) -> float | None:
         """Seconds that bring the sender's clock to ours, asked again every few seconds; None while unknown."""
-        if self._correction_s is None or now >= self._next_correction:
+        if self._clock.offset_s is None or now >= self._next_correction:
             self._next_correction = now + CORRECTION_EVERY_S
             try:
-                self._correction_s = self._inlet.time_correction(0.0)
-            except LslTimeout:
-                pass  # not measured yet: the former value stands
+                self._clock.ask(now)
             except LostError as error:
                 raise self._lost("went away") from error
-        return self._correction_s
+        return self._clock.offset_s
 
     def pull(
         self, timeout_s: float, most: int, into: NDArray[Any] | None = None, least: int = 1
@@ -133,7 +132,7 @@ class Inlet:
     @property
     def last_correction_s(self) -> float | None:
         """The correction last measured; None before the first."""
-        return self._correction_s
+        return self._clock.offset_s
 
     @property
     def dtype(self) -> Any:
@@ -142,6 +141,7 @@ class Inlet:
 
     def close(self) -> None:
         """Disconnect; harmless twice."""
+        self._clock.close()
         if self._inlet is not None:
             self._inlet.close_stream()
             self._inlet = None  # pylsl disconnects when its object goes
