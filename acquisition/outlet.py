@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -49,18 +49,20 @@ class Played:
     latest_s
         Longest delay of a push behind its deadline, seconds.
     push_s
-        When each sample was pushed, shared monotonic clock, as (samples, time) runs.
+        When each sample was pushed, shared monotonic clock, as (samples, time) runs; None: not kept, as hours of it
+        need memory.
     """
 
     samples: int = 0
     markers: int = 0
     latest_s: float = 0.0
-    push_s: list[tuple[int, float]] = field(default_factory=list)
+    push_s: list[tuple[int, float]] | None = None
 
     def push_times(self) -> NDArray[np.float64]:
         """When each sample was pushed: (samples,) seconds."""
-        counts = np.array([count for count, _ in self.push_s], dtype=np.int64)
-        return np.repeat(np.array([time for _, time in self.push_s], dtype=np.float64), counts)
+        runs = self.push_s or []
+        counts = np.array([count for count, _ in runs], dtype=np.int64)
+        return np.repeat(np.array([time for _, time in runs], dtype=np.float64), counts)
 
 
 def stream(
@@ -110,7 +112,7 @@ def stream(
     if speed <= 0:
         raise SettingsError("a stream over LSL needs a speed above 0 (nothing holds it back); or play it directly")
     stop = stop or threading.Event()
-    played = Played()
+    played = Played(push_s=None if push_log is None else [])
     info = source.open()
     outlets = Outlets(info, name=name, source_id=source_id, marker_name=marker_name, lan=lan)
     try:
@@ -220,7 +222,8 @@ class _Player:
         self._outlets.eeg.push_chunk(item.rows, item.stamps_s + start)
         pushed = now()
         played.samples += len(item.stamps_s)
-        played.push_s.append((len(item.stamps_s), pushed))
+        if played.push_s is not None:
+            played.push_s.append((len(item.stamps_s), pushed))
         played.latest_s = max(played.latest_s, pushed - deadline)
         if self._progress is not None:
             self._progress(item.due_s, played.markers)
