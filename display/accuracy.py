@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from wire.packets import Answer
 SINGLE, AVERAGE = 0, 1
 """Versions of a window: the trial by itself, and the running average over the repeats of its stimulus."""
 DEPTH = 5
+MOST_REPEATS = 100
+"""Answers with more trials behind them are counted together with these."""
 MIN_STIMULI = 5
 """With fewer, resampling stimuli says nothing, and no interval is given."""
 Interval = tuple[float, float]
@@ -78,23 +81,85 @@ class Score:
         }
 
 
-def score(trials: Sequence[Trial], resamples: int = 2000) -> Score | None:
+class Counts:
+    """Answers counted by stimulus and by the trials behind them.
+
+    Hours of a session need hardly more memory than minutes: what is kept grows with the stimuli and the repeats that
+    are told apart (three bytes each), not with the answers.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        # by repeats: (answers, right at 1, right at 5) of each stimulus
+        self._levels: dict[int, NDArray[np.unsignedinteger[Any]]] = {}
+        self._latest = bytearray()
+
+    def __len__(self) -> int:
+        """Answers counted."""
+        return sum(int(level[0].sum(dtype=np.int64)) for level in self._levels.values())
+
+    def add(self, one: Trial) -> None:
+        """Count an answer; the last one of a stimulus is its latest."""
+        right = np.array((1, one.rank == 0, one.rank is not None and one.rank < DEPTH), np.uint8)
+        place = self._places.setdefault(one.stimulus, len(self._places))
+        if place == len(self._latest):
+            self._latest.append(0)
+        self._latest[place] = int(right[1]) << 1 | int(right[2])
+        repeats = min(one.repeats, MOST_REPEATS)
+        level = self._levels.get(repeats)
+        if level is None:
+            level = self._levels[repeats] = np.zeros((3, place + 1), np.uint8)
+        if place >= level.shape[1]:
+            level = self._levels[repeats] = np.pad(level, ((0, 0), (0, place + 1 - level.shape[1] + place // 8)))
+        if level[0, place] == np.iinfo(level.dtype).max:
+            level = self._levels[repeats] = level.astype(np.uint32)
+        level[:, place] += right
+
+    def copy(self) -> Counts:
+        """As it is now."""
+        made = Counts()
+        made._places, made._latest = dict(self._places), bytearray(self._latest)
+        made._levels = {repeats: level.copy() for repeats, level in self._levels.items()}
+        return made
+
+    def score(self, resamples: int = 2000) -> Score | None:
+        """Of all answers; None where there are none."""
+        sums = np.zeros((len(self._places), 3))
+        for level in self._levels.values():
+            found = level[:, : len(sums)]
+            sums[: found.shape[1]] += found.T
+        return _score(sums, resamples)
+
+    def latest(self, resamples: int = 2000) -> Score | None:
+        """Of each stimulus's latest answer; None where there are none."""
+        held = np.frombuffer(bytes(self._latest), np.uint8)
+        return _score(np.column_stack((np.ones(len(held)), held >> 1, held & 1)), resamples)
+
+    def by_repeats(self, resamples: int = 2000) -> dict[int, Score]:
+        """Of answers with so many trials behind them; `MOST_REPEATS` stands for as many and more."""
+        found = {repeats: _score(level.T.astype(float), resamples) for repeats, level in sorted(self._levels.items())}
+        return {repeats: value for repeats, value in found.items() if value is not None}
+
+
+def score(trials: Iterable[Trial], resamples: int = 2000) -> Score | None:
     """Score of some answers; None where there are none.
 
     The interval is the percentile bootstrap (Efron 1979) with whole stimuli drawn with replacement: repeats of one
     picture are not independent. Seeded, so the same answers give the same interval.
     """
-    if not trials:
+    counts = Counts()
+    for one in trials:
+        counts.add(one)
+    return counts.score(resamples)
+
+
+def _score(sums: NDArray[np.float64], resamples: int) -> Score | None:
+    """From answers, right at 1 and right at 5 of each stimulus, (stimuli, 3)."""
+    sums = sums[sums[:, 0] > 0]
+    if not len(sums):
         return None
-    names = {name: k for k, name in enumerate(dict.fromkeys(trial.stimulus for trial in trials))}
-    # per stimulus: answers, right at 1, right at 5
-    sums = np.zeros((len(names), 3))
-    for trial in trials:
-        ranked = trial.rank is not None
-        sums[names[trial.stimulus]] += (1, ranked and trial.rank == 0, ranked and (trial.rank or 0) < DEPTH)
     n, top1, top5 = sums.sum(axis=0)
-    intervals = _intervals(sums, resamples)
-    return Score(float(top1 / n), float(top5 / n), int(n), len(names), *intervals)
+    return Score(float(top1 / n), float(top5 / n), int(n), len(sums), *_intervals(sums, resamples))
 
 
 def _intervals(sums: NDArray[np.float64], resamples: int) -> tuple[Interval | None, Interval | None]:
@@ -121,15 +186,15 @@ class Accuracy:
 
     Attributes
     ----------
-    trials
-        Per version (`SINGLE`, `AVERAGE`), in order of arrival.
+    counts
+        Per version (`SINGLE`, `AVERAGE`).
     withheld
         Per version.
     depth
         Hits that an answer holds, at most 5: "top 5" of a shorter answer is the top of what it holds.
     """
 
-    trials: dict[int, list[Trial]] = field(default_factory=dict)
+    counts: dict[int, Counts] = field(default_factory=dict)
     withheld: dict[int, int] = field(default_factory=dict)
     depth: int = DEPTH
 
@@ -141,27 +206,33 @@ class Accuracy:
                 self.withheld[version] = self.withheld.get(version, 0) + 1
                 continue
             self.depth = min(self.depth, len(answer.hits))
-            self.trials.setdefault(version, []).append(one)
+            self.counts.setdefault(version, Counts()).add(one)
+
+    def copy(self) -> Accuracy:
+        """As it is now, for another thread."""
+        counts = {version: one.copy() for version, one in self.counts.items()}
+        return Accuracy(counts, dict(self.withheld), self.depth)
 
     @property
     def n(self) -> int:
         """Answers counted, of all versions."""
-        return sum(len(trials) for trials in self.trials.values())
+        return sum(map(len, self.counts.values()))
 
     def single(self, resamples: int = 2000) -> Score | None:
         """Score of the single trials."""
-        return score(self.trials.get(SINGLE, []), resamples)
+        found = self.counts.get(SINGLE)
+        return None if found is None else found.score(resamples)
 
     def latest(self, resamples: int = 2000) -> Score | None:
         """Score of each stimulus's latest averaged answer (latest single trial where nothing is averaged)."""
-        trials = self.trials.get(AVERAGE) or self.trials.get(SINGLE, [])
-        return score(list({trial.stimulus: trial for trial in trials}.values()), resamples)
+        found = self._averaged
+        return None if found is None else found.latest(resamples)
 
     def by_repeats(self, resamples: int = 2000) -> dict[int, Score]:
         """Score of the averaged answers by the trials behind them (single trials, where nothing is averaged)."""
-        trials = self.trials.get(AVERAGE) or self.trials.get(SINGLE, [])
-        groups: dict[int, list[Trial]] = {}
-        for trial in trials:
-            groups.setdefault(trial.repeats, []).append(trial)
-        found = {repeats: score(group, resamples) for repeats, group in sorted(groups.items())}
-        return {repeats: value for repeats, value in found.items() if value is not None}
+        found = self._averaged
+        return {} if found is None else found.by_repeats(resamples)
+
+    @property
+    def _averaged(self) -> Counts | None:
+        return self.counts.get(AVERAGE) or self.counts.get(SINGLE)

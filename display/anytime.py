@@ -8,15 +8,18 @@ by itself.
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from statistics import fmean
+from dataclasses import dataclass, field, replace
 
-from display.accuracy import AVERAGE, Score, Trial, score, trial
+from display.accuracy import AVERAGE, Counts, Score, Trial, trial
 from wire.packets import Result
 
-Place = tuple[str, int, int, int]
-"""Session, segment, sequence, version."""
+Place = tuple[int, int, int]
+"""Session (by its first result), segment, sequence: of a stimulus."""
+OPEN = 2048
+"""Stimuli whose answers may still be changed by what comes late; of older ones only sums are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +107,85 @@ class Summary:
         }
 
 
+@dataclass(slots=True)
+class _Two:
+    """Of one stimulus and version: the answer that stands, and that of the whole window."""
+
+    standing: Standing | None = None
+    whole: Standing | None = None
+
+
+@dataclass
+class _Sums:
+    """Of one version: what a summary is made of."""
+
+    stimuli: int = 0
+    early: int = 0
+    compared: int = 0
+    disagreed: int = 0
+    times_s: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    timed: list[int] = field(default_factory=lambda: [0, 0])
+    right: tuple[Counts, Counts] = field(default_factory=lambda: (Counts(), Counts()))
+
+    def copy(self) -> _Sums:
+        right = self.right[0].copy(), self.right[1].copy()
+        return replace(self, times_s=list(self.times_s), timed=list(self.timed), right=right)
+
+    def add(self, places: Iterable[_Two]) -> None:
+        """Take in stimuli, in their order."""
+        times: tuple[list[float], list[float]] = ([], [])
+        for two in places:
+            one, whole = two.standing, two.whole
+            if one is None:
+                continue
+            self.stimuli += 1
+            if not one.whole:
+                self.early += 1
+                if whole is not None and whole.id:
+                    self.compared += 1
+                    self.disagreed += one.id != whole.id
+            for found, into, right in zip((one, whole), times, self.right, strict=True):
+                if found is not None and found.after_s is not None:
+                    into.append(found.after_s)
+                if found is not None and found.trial is not None:
+                    right.add(found.trial)
+        for k, found_s in enumerate(times):
+            self.times_s[k] += math.fsum(found_s)
+            self.timed[k] += len(found_s)
+
+    def mean_s(self, k: int) -> float | None:
+        return self.times_s[k] / self.timed[k] if self.timed[k] else None
+
+    def score(self, k: int, version: int, resamples: int) -> Score | None:
+        counts = self.right[k]
+        return counts.latest(resamples) if version == AVERAGE else counts.score(resamples)
+
+
 class Anytime:
     """Standing answers of every stimulus that has parts. Empty where windows are only answered whole."""
 
     def __init__(self) -> None:
-        self._standing: dict[Place, Standing] = {}
-        self._whole: dict[Place, Standing] = {}
+        self._sessions: dict[str, int] = {}
+        self._open: dict[Place, dict[int, _Two]] = {}
+        self._oldest: list[Place] = []
+        self._closed: Place = (-1, -1, -1)
+        self._sums: dict[int, _Sums] = {}
 
     def copy(self) -> Anytime:
         """As it is now, for another thread."""
         made = Anytime()
-        made._standing, made._whole = dict(self._standing), dict(self._whole)
+        made._sessions, made._oldest, made._closed = dict(self._sessions), list(self._oldest), self._closed
+        made._open = {
+            place: {version: replace(two) for version, two in versions.items()}
+            for place, versions in self._open.items()
+        }
+        made._sums = {version: sums.copy() for version, sums in self._sums.items()}
         return made
 
     def add(self, result: Result, true_id: str | None) -> None:
         """Take in the answers of a part or a whole window, in any order.
+
+        What comes for a stimulus that is older than `OPEN` others changes nothing any more.
 
         Parameters
         ----------
@@ -127,13 +194,15 @@ class Anytime:
         """
         if result.final and result.part == 0:
             return
+        self._sessions.setdefault(result.session, len(self._sessions))
         for version in range(result.versions):
             if result.final or result.answers[version].decided:
-                self._take((*result.key[:3], version), _standing(result, version, true_id), whole=result.final)
+                self._take(self._place(result), version, _standing(result, version, true_id))
 
     def of(self, result: Result, version: int) -> Standing | None:
         """The answer that stands for a result's stimulus; None where there is none yet, or windows have no parts."""
-        return self._standing.get((*result.key[:3], version))
+        two = self._open.get(self._place(result), {}).get(version)
+        return None if two is None else two.standing
 
     def told(self, result: Result, version: int) -> dict[str, object] | None:
         """The answer that stands for a result's stimulus, for machines; None where there is none yet."""
@@ -144,31 +213,46 @@ class Anytime:
 
     def summary(self, version: int, resamples: int = 2000) -> Summary | None:
         """How early and how good; None where no answer stands."""
-        standing = {place: one for place, one in self._standing.items() if place[3] == version}
-        if not standing:
+        sums = self._sums[version].copy() if version in self._sums else _Sums()
+        sums.add(versions[version] for _, versions in sorted(self._open.items()) if version in versions)
+        if not sums.stimuli:
             return None
-        whole = {place: one for place, one in self._whole.items() if place[3] == version}
-        early = {place: one for place, one in standing.items() if not one.whole}
-        compared = [(one, whole[place]) for place, one in early.items() if place in whole and whole[place].id]
         return Summary(
-            stimuli=len(standing),
-            early=len(early),
-            mean_s=_mean_s(standing.values()),
-            whole_mean_s=_mean_s(whole.values()),
-            compared=len(compared),
-            disagreed=sum(one.id != other.id for one, other in compared),
-            committed=_score(standing, version, resamples),
-            whole=_score(whole, version, resamples),
+            stimuli=sums.stimuli,
+            early=sums.early,
+            mean_s=sums.mean_s(0),
+            whole_mean_s=sums.mean_s(1),
+            compared=sums.compared,
+            disagreed=sums.disagreed,
+            committed=sums.score(0, version, resamples),
+            whole=sums.score(1, version, resamples),
         )
 
-    def _take(self, place: Place, one: Standing, *, whole: bool) -> None:
-        if whole:
-            self._whole.setdefault(place, one)
-        held = self._standing.get(place)
+    def _place(self, result: Result) -> Place:
+        return self._sessions.get(result.session, -1), result.segment, result.sequence
+
+    def _take(self, place: Place, version: int, one: Standing) -> None:
+        versions = self._open.get(place)
+        if versions is None:
+            if place <= self._closed:
+                return
+            versions = self._open[place] = {}
+            heapq.heappush(self._oldest, place)
+        two = versions.setdefault(version, _Two())
+        if one.whole and two.whole is None:
+            two.whole = one
+        held = two.standing
         if held is None:
-            self._standing[place] = one
+            two.standing = one
         elif one.part < held.part:  # it came late, and goes before all the same
-            self._standing[place] = replace(one, instead_of=held.label if held.id != one.id else "")
+            two.standing = replace(one, instead_of=held.label if held.id != one.id else "")
+        if len(self._open) > OPEN:
+            self._close()
+
+    def _close(self) -> None:
+        self._closed = heapq.heappop(self._oldest)
+        for version, two in self._open.pop(self._closed).items():
+            self._sums.setdefault(version, _Sums()).add((two,))
 
 
 def _standing(result: Result, version: int, true_id: str | None) -> Standing:
@@ -185,15 +269,3 @@ def _standing(result: Result, version: int, true_id: str | None) -> Standing:
         after_s=committed - result.onset_s if timed and committed is not None else None,
         trial=None if true_id is None else trial(result.stimulus, answer, true_id),
     )
-
-
-def _score(standing: dict[Place, Standing], version: int, resamples: int) -> Score | None:
-    trials = [one.trial for _, one in sorted(standing.items(), key=lambda item: item[0]) if one.trial is not None]
-    if version == AVERAGE:
-        trials = list({one.stimulus: one for one in trials}.values())
-    return score(trials, resamples)
-
-
-def _mean_s(standing: Iterable[Standing]) -> float | None:
-    times = [one.after_s for one in standing if one.after_s is not None]
-    return fmean(times) if times else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from display.accuracy import Score, chance
+from display.accuracy import MOST_REPEATS, Score, chance
 from display.anytime import Summary
 from display.latency import STAGES, Spread
 from display.plain import answer_name, answer_words, end_words, percent, standing_words
@@ -203,7 +203,8 @@ def accuracy(state: State, scores: Scores, width: int, rows: int) -> list[Text]:
         # the ends of the curve say most: keep the first and the last where not all fit
         kept = list(scores.by_repeats.items())
         kept = kept if len(kept) <= left else [*kept[: left - left // 2], *kept[len(kept) - left // 2 :]]
-        lines += [Text(f"{repeats:>10}   {value.top1:6.1%}  {value.n:>4}") for repeats, value in kept]
+        named = [(f"{repeats}{'+' * (repeats == MOST_REPEATS)}", value) for repeats, value in kept]
+        lines += [Text(f"{name:>10}   {value.top1:6.1%}  {value.n:>4}") for name, value in named]
     return lines
 
 

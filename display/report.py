@@ -98,7 +98,8 @@ def accuracy(state: State, snr_db: float | None = None) -> dict[str, Any] | None
     """Accuracy of a run; None where the truth is unknown.
 
     ``top1``, ``top5``, ``n`` and their intervals are of each stimulus's latest averaged answer: what is known of it in
-    the end. ``single`` is of single trials, ``by_repeats`` of averaged answers by the trials behind them.
+    the end. ``single`` is of single trials, ``by_repeats`` of averaged answers by the trials behind them (100: that
+    many and more).
     """
     if state.truth.unknown:
         return None

@@ -29,7 +29,7 @@ def endurance_real_time(place: Path, short: bool) -> Row:
     """A session over LSL in real time."""
     seconds = MINUTE_S if short else TWO_HOURS_S
     lsl = rig.Lsl(place, seconds, SIZES)
-    table = rig.settings(rig.bundles(place, SIZES), lsl.source, dispatch=_history(short))
+    table = rig.settings(rig.bundles(place, SIZES), lsl.source, dispatch=_history(short), session=rig.truth(place))
     with Processes(place / "logs") as processes, Session(place, table) as session:
         lsl.start(processes)
         session.flowing(round(_warm_s(short) * rig.RSVP_HZ), _warm_s(short) + 120.0)
@@ -53,7 +53,8 @@ def endurance_accelerated(place: Path, short: bool) -> Row:
     """As many windows as fast as they go."""
     seconds = TEN_MINUTES_S if short else TWO_HOURS_S
     dispatch = {"policy": "block", **_history(short)}
-    table = rig.settings(rig.bundles(place, SIZES), rig.direct(seconds, SIZES, speed=0.0), dispatch=dispatch)
+    source = rig.direct(seconds, SIZES, speed=0.0)
+    table = rig.settings(rig.bundles(place, SIZES), source, dispatch=dispatch, session=rig.truth(place))
     windows = round(seconds * rig.RSVP_HZ)
     with Session(place, table) as session:
         session.flowing(windows // 5, 1800.0)

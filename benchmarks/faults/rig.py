@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.bundles import REJECTION, WINDOW, Sizes, channel_names, montage, write_bundles
 from benchmarks.processes import Processes
+from config.bundles import SessionFile
 from config.settings import ParticipantSource
 
 SIZES = Sizes(channels=17, rate_hz=250.0, encoder="nice", dim=512, gallery=16_540)
@@ -46,6 +47,15 @@ def settings(decoder: dict[str, str], stream: dict[str, Any], /, **sections: dic
     for name, values in sections.items():
         made[name] = {**made.get(name, {}), **values}
     return made
+
+
+def truth(place: Path) -> dict[str, Any]:
+    """Which items the pictures are, so that accuracy is counted, too: for the section ``session``."""
+    place.mkdir(parents=True, exist_ok=True)
+    file = place / "truth.json"
+    shown = SessionFile(truth={str(k + 1): f"item-{k}" for k in range(STIMULI)})
+    file.write_text(shown.model_dump_json(), "utf-8")
+    return {"truth": str(file)}
 
 
 class Lsl:

@@ -127,7 +127,6 @@ def scores(state: State, scored: Scores) -> Table:
     found["others"] = [f"{value} {name}" for name, value in others.items() if value]
     found["early"] = [f"{name}: {summary.words}" for name, summary in scored.anytime.items()]
     found["p50"], found["p95"] = scored.total.p50, scored.total.p95
-    found["repeats"] = [[repeats, value.top1, value.n] for repeats, value in scored.by_repeats.items()]
     return found
 
 

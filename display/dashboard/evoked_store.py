@@ -14,8 +14,9 @@ from config.errors import SettingsError
 from display.dashboard.evoked_average import EVERY, Averages, Running, category_of
 from display.dashboard.evoked_map import EXTENT, GRID, OUTSIDE, Mapper, mapper, packed
 from display.dashboard.head import places
+from display.seen import Seen
 from display.truth import Truth
-from wire.packets import Tap
+from wire.packets import Key, Tap
 
 PREFERRED = ("PO7", "Oz", "PO8", "O1", "O2", "Pz", "Cz", "P7", "P8", "Fz", "TP9", "TP10", "AF7", "AF8")
 """Channels shown at first, those that there are: where pictures evoke most, then along the middle, then a Muse's."""
@@ -64,7 +65,7 @@ class Store:
         self._lock = threading.Lock()
         self._averages = Averages(clock())
         self._mapper: tuple[tuple[str, ...], Mapper | None] = ((), None)
-        self._keys: dict[bool, set[tuple[int, int]]] = {False: set(), True: set()}
+        self._seen = {False: Seen(), True: Seen()}
         self._anew = False
 
     def take(self, tap: Tap) -> None:
@@ -78,11 +79,11 @@ class Store:
     def _add(self, tap: Tap, *, former: bool) -> bool:
         truth = self._truth()
         category = category_of(tap.stimulus, truth.of, truth.labels)
-        key = (tap.segment, tap.sequence)
+        key = Key("", tap.segment, tap.sequence, 0)
         with self._lock:
-            if key in self._keys[not former] or (former and self._anew):
+            if self._seen[not former].get(key) is not None or (former and self._anew):
                 return False
-            self._keys[former].add(key)
+            self._seen[former].put(key, key.sequence, False)
             return self._averages.add(tap, category, self._clock(), former=former)
 
     def restart(self) -> None:

@@ -53,9 +53,8 @@ class Held:
 
 def hold(state: State) -> Held:
     """Copies of what scores need: quick, as the lock is held meanwhile."""
-    trials = {version: list(one) for version, one in state.accuracy.trials.items()}
     return Held(
-        Accuracy(trials, dict(state.accuracy.withheld), state.accuracy.depth),
+        state.accuracy.copy(),
         state.anytime.copy(),
         state.latencies.total(RECENT),
         state.latencies.stages(RECENT),
@@ -81,7 +80,7 @@ def scores(held: Held) -> Scores:
 
 
 def scored(view: View) -> Scores:
-    """Scores of everything so far; the lock is held only while lists are copied."""
+    """Scores of everything so far; the lock is held only while counts are copied."""
     with view.lock:
         held = hold(view.state)
     return scores(held)

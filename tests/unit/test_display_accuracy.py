@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from display_fakes import answer
 
-from display.accuracy import AVERAGE, SINGLE, Accuracy, Trial, chance, score
+from display.accuracy import AVERAGE, MOST_REPEATS, SINGLE, Accuracy, Counts, Trial, chance, score
 
 
 def test_shares_of_first_and_first_five() -> None:
@@ -66,7 +66,7 @@ def test_by_version_and_repeats() -> None:
             # the average of three is always right, the others never
             averaged = answer(k if repeats == 3 else k + 50, repeats=repeats)
             counted.add(f"s{k}", (answer(k - 2), averaged), str(k))
-    assert len(counted.trials[SINGLE]) == len(counted.trials[AVERAGE]) == 18
+    assert len(counted.counts[SINGLE]) == len(counted.counts[AVERAGE]) == 18
     curve = counted.by_repeats()
     assert {repeats: value.top1 for repeats, value in curve.items()} == {1: 0.0, 2: 0.0, 3: 1.0}
     assert curve[3].n == 6
@@ -95,3 +95,48 @@ def test_short_answers_lower_the_depth() -> None:
     counted = Accuracy()
     counted.add("s0", (answer(0, depth=2),), "0")
     assert counted.depth == 2
+
+
+def test_counts_are_those_of_the_answers_themselves() -> None:
+    """Whatever the order, the repeats, and more answers to a stimulus than a byte holds."""
+    generator = np.random.default_rng(1)
+    trials = [
+        Trial(f"s{generator.integers(7)}", int(generator.integers(1, 4)), int(generator.integers(9)) or None)
+        for _ in range(9000)
+    ]
+    counts = Counts()
+    for one in trials:
+        counts.add(one)
+    right = [one.rank is not None and one.rank < 5 for one in trials]
+    found = counts.score(0)
+    assert found is not None
+    assert (found.n, found.stimuli, found.top1) == (len(counts), 7, 0.0) == (9000, 7, 0.0)
+    assert found.top5 == pytest.approx(np.mean(right))
+    for repeats, value in counts.by_repeats(0).items():
+        group = [so for one, so in zip(trials, right, strict=True) if one.repeats == repeats]
+        assert (value.n, value.top5) == (len(group), pytest.approx(np.mean(group)))
+    last = {one.stimulus: so for one, so in zip(trials, right, strict=True)}
+    assert counts.latest(0).top5 == pytest.approx(np.mean(list(last.values())))
+
+
+def test_hours_of_a_session_need_hardly_more_memory_than_minutes() -> None:
+    """20 pictures, averaged over ever more trials: what is kept ends with the repeats that are told apart."""
+    counts, held = Counts(), []
+    for repeats in range(1, 4 * MOST_REPEATS):
+        for k in range(20):
+            counts.add(Trial(f"s{k}", repeats, 0))
+        held.append(sum(level.nbytes for level in counts._levels.values()))
+    assert held[-1] < 1.2 * held[MOST_REPEATS] < 20 * MOST_REPEATS * 4
+    assert list(counts.by_repeats(0)) == list(range(1, MOST_REPEATS + 1))
+    assert len(counts) == 20 * (4 * MOST_REPEATS - 1)
+
+
+def test_a_copy_stays_as_it_was() -> None:
+    """Scores are computed in another thread while answers arrive."""
+    counted = Accuracy()
+    counted.add("s0", (answer(0), answer(0, repeats=2)), "0")
+    copy = counted.copy()
+    counted.add("s1", (answer(9), answer(9, repeats=300, withheld=True)), "1")
+    counted.add("s0", (answer(9), answer(9, repeats=3)), "0")
+    assert (copy.n, copy.latest(0).top1, copy.withheld, copy.single(0).n) == (2, 1.0, {}, 1)
+    assert (counted.n, counted.latest(0).top1, counted.single(0).n) == (5, 0.0, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace as replace_all
 from random import Random
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from display import anytime as anytime_module
 from display import panels
 from display.anytime import Anytime
 from display.dashboard.scoring import hold, scores
@@ -148,9 +150,48 @@ def test_order_of_arrival_changes_nothing(stimuli: list[dict[int, tuple[int, boo
     whole = sum(LAST in parts for parts in stimuli)
     answered = sum(LAST in parts and not parts[LAST][2] for parts in stimuli)
     assert (found.stimuli if found else 0) == len(expected)
-    assert len(state.accuracy.trials.get(0, [])) == answered == (found.whole.n if found and found.whole else 0)
+    assert len(state.accuracy.counts.get(0, ())) == answered == (found.whole.n if found and found.whole else 0)
     assert state.latencies.total().n == whole
     assert state.part_latencies.total().n == len(packets) - whole
+
+
+def test_of_older_stimuli_only_sums_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which say the same; what comes later still for one of them changes nothing."""
+    random = Random(3)
+    packets = [
+        piece(part, said(random.randrange(3), part != LAST and random.random() < 0.5), sequence=k, stimulus=f"s{k % 5}")
+        for k in range(60)
+        for part in sorted(random.sample(range(LAST + 1), 3))
+    ]
+    everything = Anytime()
+    for packet in packets:
+        everything.add(packet, "0")
+    monkeypatch.setattr(anytime_module, "OPEN", 8)
+    held = Anytime()
+    for packet in packets:
+        held.add(packet, "0")
+    assert len(held._open) == 8
+    for version in (0, 1):
+        found, wanted = held.summary(version, 50), everything.summary(version, 50)
+        assert found is not None and wanted is not None
+        assert (found.mean_s, found.whole_mean_s) == pytest.approx((wanted.mean_s, wanted.whole_mean_s))
+        assert replace_all(found, mean_s=0.0, whole_mean_s=0.0) == replace_all(wanted, mean_s=0.0, whole_mean_s=0.0)
+    before = held.summary(0, 0)
+    late = piece(0, said(1, decided=True), sequence=2)
+    held.add(late, "0")
+    assert held.summary(0, 0) == before and held.of(late, 0) is None
+    copy = held.copy()
+    held.add(piece(LAST, said(0), sequence=60), "0")
+    assert copy.summary(0, 0) == before != held.summary(0, 0)
+
+
+def test_a_display_that_joins_late_hears_the_newest_first() -> None:
+    """And of stimuli that were answered before: they count as they come."""
+    state, order = State(TRUTH), [*range(3000, 3010), *range(2990), *range(2990, 3000)]
+    for sequence in order:
+        state.fold(piece(LAST, said(0), sequence=sequence), 200.0)
+    found = state.anytime.summary(0, 0)
+    assert found is not None and (found.stimuli, found.whole.n) == (3010, 3010)
 
 
 def test_windows_without_parts_know_nothing_of_it() -> None:
