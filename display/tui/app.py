@@ -17,6 +17,7 @@ from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 
 from config.errors import EegseekError
 from display.dashboard import recordings
@@ -124,7 +125,7 @@ class LiveView(App[None]):
 
     def draw(self) -> None:
         """Show the page as things stand."""
-        with contextlib.suppress(LookupError):  # while it opens or closes there is no page
+        with contextlib.suppress(LookupError, NoMatches):  # while it opens or closes there is no screen, or no page
             page, line = self.screen_stack[0].query_one("#page", Lines), self.screen_stack[0].query_one("#keys", Lines)
             width, height = max(self.size.width, MIN_WIDTH), max(self.size.height - 1, MIN_HEIGHT - 1)
             page.show(self._page(width, height))

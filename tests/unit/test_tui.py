@@ -90,6 +90,17 @@ def test_all_keys_are_bound_to_something_that_is_there_and_told() -> None:
     assert all(key.shown in told for key in keys.ALL)
 
 
+def test_a_redraw_while_the_view_closes_draws_nothing() -> None:
+    """Widgets go before the timer does."""
+
+    async def drive(pilot: Pilot[None], app: LiveView, view: View) -> None:
+        await app.screen_stack[0].query(Lines).remove()
+        app._tick()
+        await pilot.press("2", "?")
+
+    driven(drive)
+
+
 def test_new_results_are_drawn_and_old_lines_are_not_drawn_again() -> None:
     async def drive(pilot: Pilot[None], app: LiveView, view: View) -> None:
         shown = app.query_one("#page", Lines)
