@@ -51,12 +51,12 @@ def contents(session: Path) -> list[Path]:
         raise PathError(f"'{session}' holds the folder that you are in, or your home; it is not deleted")
     if inside := next((file for file in session.glob(f"*/{JOURNALS}") if not file.parent.is_symlink()), None):
         raise PathError(f"'{session}' holds other sessions, such as '{inside.parent}'; delete each by its own folder")
-    if holder := _holder(here):
-        raise PathError(f"session '{session}' is in use by process {holder}; stop it first")
+    if process := holder(here):
+        raise PathError(f"session '{session}' is in use by process {process}; stop it first")
     return [path for path in session.rglob("*") if path.is_symlink() or not path.is_dir()]
 
 
-def _holder(folder: Path) -> int:
+def holder(folder: Path) -> int:
     """Id of a process of this user that has a file of the folder open; 0 where none has."""
     for process in psutil.process_iter():
         try:

@@ -15,6 +15,7 @@ from config.errors import SettingsError
 from config.load import load_settings, preset_names
 from config.search import MOST_ROUNDS, OWN
 from config.session_ask import MOST, MOST_FORMER, MOST_S, Ask, read_ask
+from eegseek.cli_forget import holder
 
 OPTIONAL = {"--search": OWN}
 """Options whose value may be left out, and what it is then."""
@@ -122,10 +123,7 @@ def session(
         )
     else:
         named = name or f"session-{datetime.now():%Y%m%d-%H%M%S}"
-        if (folder / named).exists():
-            raise SettingsError(
-                f"there is a session '{named}' already; --resume {named} goes on with it, or name another"
-            )
+        _check_name(folder / named)
         ask = Ask(
             preset=preset or "",
             config="" if config is None else str(config.absolute()),
@@ -162,3 +160,23 @@ def session(
             "nobody can answer here: this is no terminal; run it in one, or give --dashboard, or --unattended"
         )
     guided(Workplace(ask, folder / named), Terminal(sys.stdout, keys))
+
+
+def _check_name(folder: Path) -> None:
+    """The name of a session that never recorded anything is free again.
+
+    Raises
+    ------
+    SettingsError
+        There is a session of that name.
+    """
+    from eegseek.session.place import nothing_to_lose
+
+    if not folder.exists():
+        return
+    if not nothing_to_lose(folder):
+        raise SettingsError(
+            f"there is a session '{folder.name}' already; --resume {folder.name} goes on with it, or name another"
+        )
+    if process := holder(folder.resolve()):
+        raise SettingsError(f"session '{folder.name}' is in use by process {process}; stop it first, or name another")

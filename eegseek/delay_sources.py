@@ -95,10 +95,9 @@ def of_lsl(
         It has no such channel.
     """
     lsl_scope.listen()
-    keys = ("--lsl", "--lsl", "--lsl"), ("--stream", "--stream", "--stream")
     queries = [
-        Query("stream of the photodiode", name, "", "", keys[0]),
-        Query("marker stream", marker_name, "", "", keys[1]),
+        Query("stream of the photodiode", name, "", "", ("--lsl", "", "")),
+        Query("marker stream", marker_name, "", "", ("--stream", "", "")),
     ]
     signal, marks = (Inlet(info).connect() for info in find(queries, wait_s))
     with ExitStack() as stack:

@@ -177,7 +177,7 @@ class BoardReader:
 
     def _find_markers(self) -> MarkerStream:
         lsl_scope.listen()
-        query = Query("marker stream", self._settings.marker_lsl, "", "", ("source.marker_lsl",) * 3)
+        query = Query("marker stream", self._settings.marker_lsl, "", "", ("source.marker_lsl", "", ""))
         (info,) = find([query], WAIT_S, stopping=self._stopping)
         return MarkerStream(info, ForeignClocks(socket.gethostname(), time.time))
 

@@ -65,7 +65,7 @@ class Ear:
             self._thread = None
 
     def _listen(self) -> None:
-        query = Query("marker stream", self.name, "", "", ("source.react_to",) * 3)
+        query = Query("marker stream", self.name, "", "", ("source.react_to", "", ""))
         while not self._stop.is_set():
             try:
                 (info,) = find([query], LOOK_S)

@@ -74,7 +74,7 @@ class Query:
     what
         For errors, such as ``EEG stream``.
     keys
-        The settings that name, type and source_id come from, for errors.
+        The settings that name, type and source_id come from, for errors; empty where there is none.
     """
 
     what: str
@@ -87,6 +87,11 @@ class Query:
         """Whether a stream is one that is looked for."""
         wanted = (self.name, self.type, self.source_id)
         return all(not w or w == f for w, f in zip(wanted, (found.name, found.type, found.source_id), strict=True))
+
+    @property
+    def settings(self) -> str:
+        """The settings, as they stand in errors."""
+        return ", ".join(filter(None, self.keys))
 
     def __str__(self) -> str:
         """As it stands in errors."""
@@ -131,7 +136,7 @@ def find(
     """
     for query in queries:
         if not (query.name or query.type or query.source_id):
-            raise SourceError(f"no {query.what} is asked for: set one of {', '.join(query.keys)}")
+            raise SourceError(f"no {query.what} is asked for: set one of {query.settings}")
     look = look or (lambda seconds: list(pylsl.resolve_streams(seconds)))
     until = time.monotonic() + wait_s
     while True:
@@ -152,7 +157,7 @@ def find(
 def _missing(query: Query, wait_s: float, there: list[Identity]) -> str:
     kind = "marker streams" if query.what == "marker stream" else "streams"
     listed = f"; {kind} that are there: " + "; ".join(sorted(map(str, there))) if there else f"; there are no {kind}"
-    return f"no {query} came up within {wait_s:g} s: start it, or change {', '.join(query.keys)}{listed}"
+    return f"no {query} came up within {wait_s:g} s: start it, or change {query.settings}{listed}"
 
 
 def _alike(query: Query, there: list[Identity]) -> list[Identity]:
@@ -174,7 +179,7 @@ def _choices(query: Query, there: list[Identity]) -> tuple[tuple[str, dict[str, 
         if len(alike) > 1 or (query.source_id and query.source_id != one.source_id):
             given[query.keys[2]] = one.source_id
         alone = sum(other.source_id == one.source_id for other in alike) == 1
-        if alone and given and all(given.values()):
+        if alone and given and all(given) and all(given.values()):
             told.append((str(one), given))
     return tuple(told)
 
@@ -183,7 +188,7 @@ def _ambiguous(query: Query, matching: list[Identity]) -> str:
     names, ids = {i.name for i in matching}, {i.source_id for i in matching}
     key = query.keys[0] if len(names) == len(matching) else query.keys[2]
     alone = max(len(names), len(ids)) == len(matching)
-    advice = f"choose one with {key} (--set {key}=…)" if alone else "close all but one of them"
+    advice = f"choose one with {key} (--set {key}=…)" if key and alone else "close all but one of them"
     return f"{len(matching)} streams match the {query}: {'; '.join(sorted(map(str, matching)))}; {advice}"
 
 

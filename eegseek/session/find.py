@@ -106,7 +106,7 @@ def judge(found: Found, settings: Settings, headset: Headset) -> Judged:
     """
     if found.error:
         well = tuple(f"{name} itself works here: look at the device and its connection." for name in found.works)
-        return Judged(found.error, (*found.library, *_mends(found, headset)), well)
+        return Judged(found.error, (*found.library, *_mends(found, settings, headset)), well)
     wanted = settings.chain.channels if settings.chain is not None else ()
     missing = [name for name in wanted if name.upper() not in {channel.upper() for channel in found.channels}]
     if missing:
@@ -163,24 +163,24 @@ def _odd(found: Found, settings: Settings, headset: Headset) -> list[str]:
     return said
 
 
-def _marker_mends(found: Found) -> tuple[str, ...]:
+def _marker_mends(found: Found, settings: Settings) -> tuple[str, ...]:
     """Another program shows the pictures, and its markers are not there, or are not alone."""
+    key = "source.marker_lsl" if settings.source.kind == "brainflow" else "source.marker_name"
     others = tuple(f"if it is this stream, take it: {one.words}: {one.options}" for one in found.streams)
     if found.code == "E302":
         return (*others, "or end the programs that send the others")
     return (
         "start the program that shows the pictures first: its marker stream must be there before the headset is found",
         *others,
-        "let the program send its markers under the name that is looked for, or name its stream: "
-        "--set source.marker_name=NAME",
+        f"let the program send its markers under the name that is looked for, or name its stream: --set {key}=NAME",
     )
 
 
-def _mends(found: Found, headset: Headset) -> tuple[str, ...]:
+def _mends(found: Found, settings: Settings, headset: Headset) -> tuple[str, ...]:
     more: list[str] = []
     text = found.error
     if "marker stream with" in text:
-        return _marker_mends(found)
+        return _marker_mends(found, settings)
     if found.code == "E302":
         if not found.streams:
             return ("they cannot be told apart: end all but the one that you wear, or give it a name of its own",)

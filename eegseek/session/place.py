@@ -32,6 +32,16 @@ CHECKS_JSON, FOUND_JSON, PARTICIPANT_JSON, SHOWING_JSON = (
 REPORT_HTML = "report.html"
 
 
+def recorded(folder: Path) -> bool:
+    """Whether a session's folder holds EEG."""
+    return any(folder.glob("*.esj"))
+
+
+def nothing_to_lose(folder: Path) -> bool:
+    """Whether a guided session may begin anew in a folder: one that ended before anything was recorded was there."""
+    return (folder / SESSION_JSON).is_file() and not recorded(folder)
+
+
 class Workplace:
     """What a session is made of, in its folder.
 
@@ -54,6 +64,8 @@ class Workplace:
             setup.check_former(ask)
         self.ask = ask
         self.folder = private_folder(folder)
+        # first, so that what cannot be used leaves a folder that is known for what it is
+        (self.folder / SESSION_JSON).write_text(ask.model_dump_json(indent=1), "utf-8")
         self.stimuli: tuple[Stimulus, ...] = ()
         self.plan: Plan | None = None
         self.use_plan: Plan | None = None
@@ -68,7 +80,6 @@ class Workplace:
         self.settings = setup.settings_of(ask, self.folder, self._markers)
         self.headset: Headset = setup.worn(ask, self.settings)
         self.way: Way = replace(setup.way_of(ask, self.bundle), rounds=ask.rounds if ask.search else 0)
-        (self.folder / SESSION_JSON).write_text(ask.model_dump_json(indent=1), "utf-8")
 
     # --- where things are
 
@@ -105,7 +116,7 @@ class Workplace:
     @property
     def recorded(self) -> bool:
         """Whether there is anything to report."""
-        return any(self.folder.glob("*.esj"))
+        return recorded(self.folder)
 
     @property
     def truth(self) -> dict[str, str]:
@@ -125,6 +136,8 @@ class Workplace:
     def where(self) -> tuple[str, ...]:
         """Where everything is, in lines."""
         folder = self.folder
+        if not self.recorded:
+            return (f"Nothing was recorded; the settings are in {folder}, and the name may be used again",)
         said = [f"Everything is in {folder}"]
         if (folder / REPORT_HTML).exists():
             said.append(f"  report: {folder / REPORT_HTML}")
@@ -132,9 +145,8 @@ class Workplace:
             said.append(f"  recording (BIDS): {folder / bids}")
         if (folder / setup.ENCODER / ENCODER_JSON).exists():
             said.append(f"  decoder for next time: {folder / setup.ENCODER} (--encoder, or eegseek run -e)")
-        if self.recorded:
-            plain = folder.parent.absolute() == Path(SessionSettings().folder).absolute()
-            said.append(f"Go on with it: eegseek session --resume {self.ask.name if plain else folder}")
+        plain = folder.parent.absolute() == Path(SessionSettings().folder).absolute()
+        said.append(f"Go on with it: eegseek session --resume {self.ask.name if plain else folder}")
         return tuple(said)
 
     # --- what is written

@@ -112,3 +112,17 @@ def test_each_comes_with_the_settings_that_take_it() -> None:
 def test_an_empty_query_is_refused() -> None:
     with pytest.raises(SourceError, match=r"set one of source.name, source.type, source.source_id"):
         find([eeg(kind="")], 0.0, look)
+
+
+def test_where_one_setting_names_the_stream_it_is_told_once_and_takes_no_id() -> None:
+    query = Query("marker stream", "P", "", "", ("source.marker_lsl", "", ""))
+    with pytest.raises(StreamNotFound, match=r"start it, or change source\.marker_lsl; there are no"):
+        find([query], 0.0, lambda _: [])
+    other, twice = Info("Q", "Markers", "m", rate=0), [Info("P", "Markers", one, rate=0) for one in ("m1", "m2")]
+    assert [sets for _, sets in choices(query, other)] == [{"source.marker_lsl": "Q"}]
+    # nothing could be set that tells these apart
+    assert choices(query, *twice) == ()
+    with pytest.raises(AmbiguousStream, match=r"2 streams match.*close all but one"):
+        find([query], 0.0, lambda _: twice)
+    with pytest.raises(SourceError, match=r"set one of source\.marker_lsl$"):
+        find([Query("marker stream", "", "", "", ("source.marker_lsl", "", ""))], 0.0, look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from config.guide import (
 from config.load import load_settings
 from config.session_ask import Ask
 from config.settings import LslSource
+from eegseek.cli_session import _check_name
 from eegseek.session import checks, materials, setup
 from eegseek.session.ear import Ear
 from eegseek.session.find import Found, Stream, judge, option
@@ -31,6 +33,7 @@ from eegseek.session.headsets import HEADSETS, SYNTHETIC, back, frontal
 from eegseek.session.lights import Steady, all_good, lights, row, worst
 from eegseek.session.measure import Measure
 from eegseek.session.pictures import SIZE, draw, gratings
+from eegseek.session.place import Workplace
 from eegseek.session.samples import Samples
 from eegseek.session.serving import Serving
 from eegseek.session.terminal import Terminal, choice_of
@@ -148,6 +151,8 @@ def test_what_is_wrong_comes_with_how_to_mend_it() -> None:
     unseen = "no marker stream with type 'Markers' came up within 10 s; there are no marker streams"
     program = judge(Found(error=unseen, code="E301"), settings, muse)
     assert "shows the pictures" in program.mend[0] and "source.marker_name" in program.mend[-1]
+    board = judge(Found(error=unseen, code="E301"), load_settings(preset="muse"), HEADSETS["muse"])
+    assert "--set source.marker_lsl=NAME" in board.mend[-1]
     program_of = Stream(words="'P'", sets={"source.marker_name": "P"})
     both = "2 streams match the marker stream with type 'Markers': …"
     markers = judge(Found(error=both, code="E302", streams=(program_of,)), settings, muse)
@@ -249,6 +254,25 @@ def test_settings_of_a_session(tmp_path: Path) -> None:
 def test_what_cannot_go_together_is_refused_in_one_sentence(given: dict[str, object], words: str) -> None:
     with pytest.raises(EegseekError, match=words):
         setup.check(Ask.model_validate({"name": "me", **given}))
+
+
+def test_the_name_of_a_session_that_recorded_nothing_is_free_again(tmp_path: Path) -> None:
+    folder = tmp_path / "me"
+    _check_name(folder)
+    with pytest.raises(SettingsError, match="has no subfolder 'up'"):
+        Workplace(Ask(name="me", board="synthetic", categories=("up", "down")), folder)
+    _check_name(folder)
+    work = Workplace(Ask(name="me", board="synthetic", categories=("left", "right")), folder)
+    assert work.where() == (f"Nothing was recorded; the settings are in {folder}, and the name may be used again",)
+    with (folder / "run.jsonl").open("w"), pytest.raises(SettingsError, match=f"in use by process {os.getpid()}"):
+        _check_name(folder)
+    (folder / "segment-01.esj").touch()
+    assert work.where()[-1].startswith("Go on with it:")
+    with pytest.raises(SettingsError, match="--resume me goes on with it"):
+        _check_name(folder)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(SettingsError, match="there is a session 'other' already"):
+        _check_name(tmp_path / "other")
 
 
 def test_answers_come_from_a_bundle_a_start_and_a_worker() -> None:
