@@ -16,6 +16,8 @@ from wire.clock import now
 
 WITH_SPARE_S, ALONE_S = 1.5, 4.0
 """Results flow on within this after a kill: the targets."""
+AGE_S = 10.0
+"""A window waits so long for a worker at most."""
 KILLS, KILLS_ALONE, LONGER = 12, 8, 10
 """Times in the short form, with and without a spare, 20 together; and how many times as often in the long form."""
 STOPPED_S = 5.0
@@ -40,7 +42,8 @@ def killed_worker_alone(place: Path, short: bool) -> Row:
 def _killed(place: Path, times: int, *, spare: bool) -> Row:
     limit_s = WITH_SPARE_S if spare else ALONE_S
     names = ("worker-1", "spare") if spare else ("worker-1",)
-    table = rig.settings(rig.bundles(place), rig.direct(LONG_S), inference={"spare": spare}, run={"restarts": times})
+    sections = {"inference": {"spare": spare}, "run": {"restarts": times}, "dispatch": {"age_s": AGE_S}}
+    table = rig.settings(rig.bundles(place), rig.direct(LONG_S), **sections)
     chance = random.Random(0)
     with Session(place, table) as session:
         session.flowing(WARM)

@@ -29,6 +29,7 @@ def test_what_must_happen_happens(entry: str, tmp_path: Path, monkeypatch: pytes
     # how fast and how flat is measured by the benchmark; a test on a busy machine asks what becomes of the windows
     monkeypatch.setattr(workers, "WITH_SPARE_S", 30.0)
     monkeypatch.setattr(workers, "ALONE_S", 60.0)
+    monkeypatch.setattr(workers, "AGE_S", 60.0)
     monkeypatch.setattr(processes, "BEFORE", 5)
     monkeypatch.setattr(processes, "REAL_S", 2.0)
     monkeypatch.setattr(processes, "FAST_S", 6.0)
