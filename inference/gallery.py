@@ -22,7 +22,7 @@ from config.items_table import ids_of, read_items_table
 from inference.bundle import replacing
 from inference.encoders.base import Vectors, unit_norm
 from inference.gallery_index import vectors_of
-from inference.index import Index, Rows
+from inference.index import Foreseeing, Index, Rows
 from inference.indexes.choose import serve, without_build
 from inference.indexes.kinds import kind
 
@@ -120,7 +120,12 @@ class Gallery:
         """Made at the first search."""
         return serve(self.vectors, self.choice.asked, self.choice.built, self.choice.folder)
 
-    def search(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+    def foresee(self, near: Vectors, k: int) -> Any:
+        """What `search` may go by of queries that will lie near these (m, dim); None where that is nothing."""
+        index = self.index
+        return index.foresee(near, min(k, len(self))) if isinstance(index, Foreseeing) else None
+
+    def search(self, queries: Vectors, k: int, foreseen: Any = None) -> tuple[Vectors, Rows]:
         """The ``k`` nearest items of each query, best first, equal ones by row.
 
         Parameters
@@ -129,6 +134,8 @@ class Gallery:
             (m, dim) float32, unit norm.
         k
             How many; no more than the gallery holds are given.
+        foreseen
+            What `foresee` gave for the same ``k``: less is read then, the answer is the same, bit for bit.
 
         Returns
         -------
@@ -143,7 +150,10 @@ class Gallery:
             raise BundleError(
                 f"queries of shape {queries.shape} do not fit gallery '{self.spec.space}' of {self.spec.dim}"
             )
-        return self.index.search(queries, min(k, len(self)))
+        index, k = self.index, min(k, len(self))
+        if foreseen is not None and isinstance(index, Foreseeing):
+            return index.search(queries, k, foreseen)
+        return index.search(queries, k)
 
     def cosines(self, queries: NDArray[Any]) -> Vectors:
         """Cosines (m, n) float32 of queries (m, dim), unit norm, with every item: for calibration and evaluation."""

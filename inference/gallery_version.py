@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, compress
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -69,10 +69,14 @@ class Version(Gallery):
         made_elsewhere = choice.built is not None or choice.asked.startswith(PREFIX) or mapped(self.below.vectors)
         return not made_elsewhere and self.changes > FOLD_ABOVE
 
-    def search(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+    def foresee(self, near: Vectors, k: int) -> Any:
+        """See `Gallery.foresee`: of the gallery below."""
+        return self.below.foresee(near, min(k, len(self)) + self._spare)
+
+    def search(self, queries: Vectors, k: int, foreseen: Any = None) -> tuple[Vectors, Rows]:
         """The ``k`` nearest items of each query, best first, equal ones by row; see `Gallery.search`."""
         k = min(k, len(self))
-        cosines, rows = self._still_there(queries, k)
+        cosines, rows = self._still_there(queries, k, foreseen)
         if self._beside is not None:
             more, beside = self._beside.search(queries, min(k, len(self.added)))
             cosines = np.concatenate([cosines, more], axis=1)
@@ -80,11 +84,15 @@ class Version(Gallery):
         order = np.lexsort((rows, -cosines), axis=-1)[:, :k]
         return np.take_along_axis(cosines, order, axis=-1), np.take_along_axis(rows, order, axis=-1)
 
-    def _still_there(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+    @property
+    def _spare(self) -> int:
+        return min(SPARE, len(self.gone))
+
+    def _still_there(self, queries: Vectors, k: int, foreseen: Any) -> tuple[Vectors, Rows]:
         """The nearest below, at least ``k`` that were not removed where there are as many; removed ones at -inf."""
-        wanted = k + min(SPARE, len(self.gone))
+        wanted = k + self._spare
         while True:
-            cosines, rows = self.below.search(queries, wanted)
+            cosines, rows = self.below.search(queries, wanted, foreseen)
             if not len(self.gone):
                 return cosines, rows
             near = np.minimum(np.searchsorted(self.gone, rows), len(self.gone) - 1)

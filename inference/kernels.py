@@ -161,3 +161,44 @@ def best(scores: NDArray[np.int32], n: int, rows: NDArray[np.int64], least: NDAr
                 rows[j, at] = i
                 at += 1
         least[j] = low
+
+
+@_compiled
+def take(codes: NDArray[np.int8], rows: NDArray[np.int64], out: NDArray[np.int8]) -> None:
+    """``out = codes[rows]``: codes (n, d), rows (m, k), out (m, k, d)."""
+    for j in range(rows.shape[0]):
+        for i in range(rows.shape[1]):
+            row = rows[j, i]
+            for k in range(codes.shape[1]):
+                out[j, i, k] = codes[row, k]
+
+
+@_compiled
+def best_of(
+    codes: NDArray[np.int8], queries: NDArray[np.int16], rows: NDArray[np.int64], least: NDArray[np.int64]
+) -> None:
+    """`whole_products` of codes (m, k, d) of each query's own, then `best` of them: rows (m, n), rising, of those."""
+    scores = np.empty(codes.shape[:2], np.int32)
+    for j in range(codes.shape[0]):
+        for i in range(codes.shape[1]):
+            total = np.int32(0)
+            for k in range(codes.shape[2]):
+                total += np.int32(codes[j, i, k]) * np.int32(queries[j, k])
+            scores[j, i] = total
+    best(scores, rows.shape[1], rows, least)
+
+
+@_compiled
+def moved(
+    queries: NDArray[np.int16],
+    step: NDArray[np.float64],
+    near: NDArray[np.int16],
+    near_step: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Euclidean distance (m,) of queries (m, d) in whole numbers of ``step`` (m,) from others."""
+    for j in range(queries.shape[0]):
+        square = 0.0
+        for k in range(queries.shape[1]):
+            square += (np.float64(queries[j, k]) * step[j] - np.float64(near[j, k]) * near_step[j]) ** 2
+        out[j] = math.sqrt(square)

@@ -69,10 +69,14 @@ class LoadedEncoder:
         """Samples that a window may hold, rising: those of the earlier ends, then of the whole window."""
         return *self.spec.window.part_times, self.spec.window.n_times
 
-    @property
+    @cached_property
     def known(self) -> int:
         """Samples of a window that the encoder can begin with; 0 where it needs all of them."""
-        return self.encoder.known if isinstance(self.encoder, Anticipating) else 0
+        return 0 if self._early is None else self._early.known
+
+    @cached_property
+    def _early(self) -> Anticipating | None:
+        return self.encoder if isinstance(self.encoder, Anticipating) else None
 
     def begin(self, known: NDArray[np.float32]) -> Begun | None:
         """Do what can be done before the last samples of windows have come; None where that is nothing.
@@ -82,8 +86,8 @@ class LoadedEncoder:
         known
             (n, channels, times), µV: the first samples of whole windows.
         """
-        encoder, needs = self.encoder, self.known
-        if not isinstance(encoder, Anticipating) or not needs:
+        encoder, needs = self._early, self.known
+        if encoder is None or not needs:
             return None
         if known.ndim != 3 or known.shape[1] != self.shape[0] or known.shape[2] < needs:
             return None
@@ -123,8 +127,8 @@ class LoadedEncoder:
     def _embed(self, windows: NDArray[Any], begun: Begun | None) -> Vectors:
         if begun is None or not begun.of(windows):
             begun = self.begin(windows)
-        if begun is not None and isinstance(self.encoder, Anticipating):
-            return self.encoder.finish(begun.state, self._normalised(windows, begun.known.shape[2]))
+        if begun is not None and self._early is not None:
+            return self._early.finish(begun.state, self._normalised(windows, begun.known.shape[2]))
         return self.encoder.embed(self._normalised(windows))
 
     def _normalised(self, windows: NDArray[Any], since: int = 0) -> Windows:

@@ -125,7 +125,8 @@ class Decoder:
         self._rules: dict[tuple[int, int, int], _Rule] = {}
         self._noises: dict[int, list[Frame]] = {}
         self._begun: dict[Key, Begun] = {}
-        self._guess: tuple[Window, Begun] | None = None
+        self._guess: tuple[Key, Window, Begun] | None = None
+        self._foreseen: tuple[Key, Any] | None = None
         self._found: tuple[Vectors, Rows] | None = None
         self._rehearsing = False
         self.limit = 1 if rules.mode == "exact" else rules.batch
@@ -152,23 +153,32 @@ class Decoder:
     def rehearse(self) -> float:
         """Answer what is known of the window that was begun last, or noise where none was; seconds taken.
 
-        All but the search: that reads more memory than a processor keeps, so that having read it before gains nothing,
-        and a window that comes meanwhile would have to wait for it.
+        What is known leads the search to where the window's own will lead, nearly always: the gallery is read now, and
+        little of it then. Where it cannot, all is rehearsed but the search: that reads more memory than a processor
+        keeps, so that having read it before gains nothing.
         """
-        window, begun = self._guess or (None, None)
-        self._guess = None
+        guess, self._guess, self._foreseen = self._guess, None, None
         began = time.perf_counter()
-        if window is not None and begun is not None:
-            self._begun[window.key] = begun
         self._rehearsing = True
         try:
-            if window is None:
+            if guess is None:
                 self.warm()
             else:
-                self._try([window])
+                self._foresee(*guess)
         finally:
             self._rehearsing = False
         return time.perf_counter() - began
+
+    def _foresee(self, key: Key, window: Window, begun: Begun) -> None:
+        try:
+            near = self.encoder.encode(window.data, begun)
+            foreseen = self.gallery.foresee(near, score.DEPTH) if np.isfinite(near).all() else None
+        except DECODER_ERRORS:
+            return  # the window itself will bring it to light
+        if foreseen is not None:
+            self._foreseen = key, foreseen
+        self._begun[window.key] = begun
+        self._try([window])
 
     def _try(self, windows: list[Window]) -> None:
         for packet in self.answer([Taken(window, self.clock()) for window in windows]):
@@ -211,7 +221,7 @@ class Decoder:
         missing = self.encoder.times[-1] - draft.times
         if draft.versions == 2 and missing >= 0:
             held = np.pad(draft.data, ((0, 0), (0, 0), (0, missing)), mode="edge")
-            self._guess = nobodys(spec, held, len(self.encoder.times) - 1), begun
+            self._guess = draft.key, nobodys(spec, held, len(self.encoder.times) - 1), begun
 
     def answer(self, taken: Sequence[Taken]) -> list[Result | Failure]:
         """Result of each window, or a Failure where it cannot be decoded.
@@ -233,8 +243,9 @@ class Decoder:
         # arrays and nothing else go in: what was shown stays outside
         windows = batch[0].window.data if len(batch) == 1 else np.concatenate([t.window.data for t in batch])
         try:
-            begun = self._begun.pop(batch[0].window.key, None) if len(batch) == 1 else None
-            vectors, cosines, rows, embedded, searched = self._decode(windows, begun)
+            key = batch[0].window.key if len(batch) == 1 else None
+            begun = None if key is None else self._begun.pop(key, None)
+            vectors, cosines, rows, embedded, searched = self._decode(windows, begun, self._foreseen_of(key))
         except DECODER_ERRORS as error:
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
             return [self._failure(t.window, reason) for t in batch]
@@ -249,12 +260,20 @@ class Decoder:
                 out.append(self._failure(t.window, "the embedding is not finite"))
         return out
 
-    def _decode(self, windows: Windows, begun: Begun | None) -> tuple[Vectors, Vectors, Rows, float, float]:
+    def _foreseen_of(self, key: Key | None) -> Any:
+        """What was foreseen of a window; while one is rehearsed, of that which will come."""
+        known, foreseen = self._foreseen or (None, None)
+        return foreseen if self._rehearsing or (key is not None and key == known) else None
+
+    def _decode(
+        self, windows: Windows, begun: Begun | None, foreseen: Any
+    ) -> tuple[Vectors, Vectors, Rows, float, float]:
         """Embeddings, cosines, rows, and when embedding and search ended."""
         vectors = self.encoder.encode(windows, begun)
         embedded = self.clock()
-        if not self._rehearsing or self._found is None or len(self._found[0]) != len(vectors):
-            self._found = self.gallery.search(vectors, score.DEPTH)
+        searches = not self._rehearsing or foreseen is not None
+        if searches or self._found is None or len(self._found[0]) != len(vectors):
+            self._found = self.gallery.search(vectors, score.DEPTH, foreseen)
         return vectors, *self._found, embedded, self.clock()
 
     def _result(

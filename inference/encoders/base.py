@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -79,9 +80,9 @@ class ClosedForm(Encoder, Protocol):
 
 def aligned(shape: Sequence[int]) -> NDArray[np.float32]:
     """Empty C-contiguous float32 array that begins on a multiple of ``ALIGNMENT`` bytes."""
-    count = int(np.prod(shape, dtype=np.int64))
+    count = prod(shape)
     raw = np.empty(count * 4 + ALIGNMENT, dtype=np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
+    start = -raw.__array_interface__["data"][0] % ALIGNMENT  # .ctypes takes ten times as long
     return raw[start : start + count * 4].view(np.float32).reshape(shape)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from inference.encoders.few import Head, Linear, array, few
+from inference.kernels import Floats
 
 
 class Residual(nn.Module):
@@ -99,10 +100,18 @@ class SplitEEGProject(nn.Module):
     def finish(self, begun: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
         """Embeddings (n, dim) of windows that `begin` was given, by the samples from there on."""
         if few(samples):
-            linear, head = self._few
-            return torch.from_numpy(head(linear(array(samples.flatten(1)), array(begun))))
+            return torch.from_numpy(self.finish_few(self.arrays(begun), array(samples)))
         y: torch.Tensor = self.rest(torch.addmm(begun, samples.flatten(1), self.tail))
         return y
+
+    def arrays(self, begun: torch.Tensor) -> tuple[Floats, ...]:
+        """See `inference.encoders.network.Early.arrays`."""
+        return (array(begun),)
+
+    def finish_few(self, begun: tuple[Floats, ...], samples: Floats) -> Floats:
+        """See `inference.encoders.network.Early.finish_few`."""
+        linear, head = self._few
+        return head(linear(samples.reshape(len(samples), -1), *begun))
 
     @cached_property
     def _few(self) -> tuple[Linear, Head]:

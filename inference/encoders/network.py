@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import nn
 from config.errors import BundleError
 from inference.encoders.base import Vectors, Windows, as_aligned
 from inference.encoders.folding import quick
+from inference.kernels import FEW, Floats
 
 
 @runtime_checkable
@@ -39,6 +41,21 @@ class Early(Protocol):
         """Embeddings (n, dim) by the samples from ``known`` on: what calling the network gives."""
         ...
 
+    def arrays(self, begun: Any) -> tuple[Floats, ...]:
+        """What was begun of few rows, for `finish_few`."""
+        ...
+
+    def finish_few(self, begun: tuple[Floats, ...], samples: Floats) -> Floats:
+        """`finish` for few rows, to the same bits, without torch: to call it takes longer than the work, after a pause."""
+        ...
+
+
+@dataclass(frozen=True)
+class Few:
+    """What was begun of few rows."""
+
+    arrays: tuple[Floats, ...]
+
 
 def pick_device(device: str) -> str:
     """``cpu`` or ``cuda`` for ``auto``, ``cpu`` or ``cuda``.
@@ -63,6 +80,11 @@ class Network:
         Maps (n, channels, times) to (n, dim); put into evaluation mode and moved here.
     device
         ``cpu`` or ``cuda``.
+
+    Attributes
+    ----------
+    known
+        Samples that `begin` needs; 0 where there is nothing to begin with.
     """
 
     def __init__(self, net: nn.Module, device: str) -> None:
@@ -70,11 +92,8 @@ class Network:
         net = quick(net.folded() if isinstance(net, Foldable) else net)
         self.net = net.to(device).requires_grad_(False)
         self.device = device
-
-    @property
-    def known(self) -> int:
-        """Samples that `begin` needs; 0 where there is nothing to begin with."""
-        return self.net.known if isinstance(self.net, Early) and self.device == "cpu" else 0
+        self._early = self.net if isinstance(self.net, Early) else None
+        self.known = 0 if self._early is None or device != "cpu" else self._early.known
 
     def embed(self, windows: Windows) -> Vectors:
         """Vectors (n, dim) float32 of windows (n, channels, times) float32."""
@@ -84,18 +103,24 @@ class Network:
 
     def begin(self, windows: Windows) -> Any:
         """What `finish` goes on from, of the first ``known`` samples of windows."""
-        if not isinstance(self.net, Early):
-            raise TypeError(f"{type(self.net).__name__} has nothing to begin with")
+        net = self._needs_early()
         with torch.inference_mode():
-            return self.net.begin(self._batch(windows))
+            begun, few = net.begin(self._batch(windows)), len(windows) <= FEW and self.device == "cpu"
+            return Few(net.arrays(begun)) if few else begun
 
     def finish(self, begun: Any, samples: Windows) -> Vectors:
         """Vectors (n, dim) float32 of windows whose first samples `begin` was given, by those from there on."""
-        if not isinstance(self.net, Early):
-            raise TypeError(f"{type(self.net).__name__} has nothing to begin with")
+        net = self._needs_early()
+        if isinstance(begun, Few):
+            return net.finish_few(begun.arrays, samples)
         with torch.inference_mode():
-            out = self.net.finish(begun, self._batch(samples))
+            out = net.finish(begun, self._batch(samples))
         return np.ascontiguousarray(out.numpy())
+
+    def _needs_early(self) -> Early:
+        if self._early is None:
+            raise TypeError(f"{type(self.net).__name__} has nothing to begin with")
+        return self._early
 
     def _batch(self, windows: Windows) -> torch.Tensor:
         # a buffer of known alignment: torch gives other last bits for another one

@@ -192,14 +192,23 @@ class FoldedNICE(nn.Module):
 
     def finish(self, begun: Begun, samples: torch.Tensor) -> torch.Tensor:
         """Embeddings (n, dim) of windows that `begin` was given, by the samples (n, channels, times) from there on."""
+        if few(samples):
+            return torch.from_numpy(self.finish_few(self.arrays(begun), array(samples)))
         features, step = begun
         part = samples[..., : self.last].reshape(-1, self.last)
-        if few(samples):
-            return torch.from_numpy(self._few(array(features), array(step), array(part)))
         x = elu(torch.addmm(step, part, self.pooled[-self.last :]))
         x = elu(torch.addmm(self.spatial_bias, x.reshape(len(features), -1), self.spatial))
         y: torch.Tensor = self.rest(torch.addmm(features, x, self.tail))
         return y
+
+    def arrays(self, begun: Begun) -> tuple[Floats, ...]:
+        """See `inference.encoders.network.Early.arrays`."""
+        return tuple(map(array, begun))
+
+    def finish_few(self, begun: tuple[Floats, ...], samples: Floats) -> Floats:
+        """See `inference.encoders.network.Early.finish_few`."""
+        features, step = begun
+        return self._few(features, step, np.ascontiguousarray(samples[..., : self.last]).reshape(-1, self.last))
 
     @cached_property
     def _few(self) -> _Few:

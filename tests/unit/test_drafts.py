@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from signal_data import Arrival, chunks, epochs, info, plan
 
 from acquisition.averages import Averages
@@ -25,6 +26,7 @@ from inference.encoders.network import Network
 from inference.encoders.nice import NICE
 from inference.encoders.spatial_mlp import SpatialMLP
 from inference.gallery import Gallery
+from inference.indexes.eight import EightBit
 from inference.loaded import LoadedEncoder
 from inference.worker import BEGUN, Decoder, Rules, Taken
 from wire.packets import Draft, Result, Window
@@ -48,10 +50,10 @@ def loaded(net: torch.nn.Module | None = None, **fields: Any) -> LoadedEncoder:
     return LoadedEncoder(EncoderSpec(**{**made, **fields}), "f" * 16, "cpu", Network(net, "cpu"))
 
 
-def decoder(encoder: LoadedEncoder) -> Decoder:
-    vectors = unit_norm(np.random.default_rng(0).standard_normal((40, DIM)))
-    spec = GallerySpec(space="test", dim=DIM, model="m", n_items=40, items_sha256="0" * 64, vectors_sha256="0" * 64)
-    items = tuple(Item(id=f"i{k}", label=f"l{k}") for k in range(40))
+def decoder(encoder: LoadedEncoder, n: int = 40) -> Decoder:
+    vectors = unit_norm(np.random.default_rng(0).standard_normal((n, DIM)))
+    spec = GallerySpec(space="test", dim=DIM, model="m", n_items=n, items_sha256="0" * 64, vectors_sha256="0" * 64)
+    items = tuple(Item(id=f"i{k}", label=f"l{k}") for k in range(n))
     ticks = count(100)
     return Decoder(encoder, Gallery(spec, items, vectors), Rules("w"), lambda: next(ticks) / 1000)
 
@@ -113,6 +115,43 @@ def test_a_worker_answers_alike_with_a_draft_without_and_with_a_false_one() -> N
         assert before == ["begin"] * begins
         helped = begins and np.array_equal(sent.data, one.data[:, :, :KNOWN])
         assert calls[len(before) :] == (["finish"] if helped else ["begin", "finish"])
+
+
+def test_a_rehearsal_foresees_the_search_and_no_bit_of_the_answer_depends_on_it() -> None:
+    served, plain = decoder(loaded(), 20_000), decoder(loaded(), 20_000)
+    served.warm_up()
+    index = served.gallery.index
+    assert isinstance(index, EightBit)
+    for seed in range(8):
+        one = window(seed, sequence=seed)
+        # as it was foreseen, and all else than that
+        for tail in (one.data[:, :, KNOWN - 1 : KNOWN], one.data[:, :, KNOWN:] + 40):
+            data = one.data.copy()
+            data[:, :, KNOWN:] = tail
+            one = replace(one, data=data, sequence=one.sequence + 100)
+            served.begin(draft(one))
+            served.rehearse()
+            tried = index._first.tried
+            (found,), (wanted,) = served.answer([Taken(one, 1.0)]), plain.answer([Taken(one, 1.0)])
+            assert isinstance(found, Result) and isinstance(wanted, Result)
+            assert found.answers == wanted.answers and found.data.tobytes() == wanted.data.tobytes()
+            assert index._first.tried <= tried + 1
+    assert index._first.tried > index._first.helped
+
+
+def test_what_was_foreseen_of_one_window_is_not_taken_for_another() -> None:
+    served = decoder(loaded(), 20_000)
+    index = served.gallery.index
+    assert isinstance(index, EightBit)
+    served.begin(draft(window(1, sequence=1)))
+    served.rehearse()
+    served.answer([Taken(window(1, sequence=2), 1.0)])
+    assert index._first.tried == 0
+    served.answer([Taken(window(1, sequence=1), 1.0)])
+    assert index._first.tried == 1
+    served.rehearse()  # noise: nothing is known
+    served.answer([Taken(window(1, sequence=3), 1.0)])
+    assert index._first.tried == 1
 
 
 def test_drafts_whose_windows_never_come_do_not_pile_up() -> None:

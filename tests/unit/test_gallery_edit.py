@@ -143,6 +143,26 @@ def test_any_history_equals_brute_force(
         assert Gallery.load(folder).vectors.tobytes() == fresh.vectors.tobytes()
 
 
+def test_what_a_version_foresees_changes_no_bit() -> None:
+    rng = np.random.default_rng(0)
+    many = unit_norm(rng.standard_normal((9000, 24)))
+    spec = GallerySpec(space="s", dim=24, model="m", n_items=9000, items_sha256="0" * 64, vectors_sha256="0" * 64)
+    below = Gallery(spec, tuple(items([f"a{k}" for k in range(9000)])), many)
+    new = unit_norm(rng.standard_normal((3, 24)))
+    served = Version(below, np.arange(0, 9000, 40), tuple(items(["x", "y", "z"])), new, "f" * 16)
+    near = unit_norm(rng.standard_normal((2, 24)))
+    for gallery in (below, served):
+        foreseen = gallery.foresee(near, 20)
+        assert foreseen is not None
+        for far in (0.0, 0.002, 1.0):
+            queries = unit_norm(near + far * rng.standard_normal((2, 24)))
+            got, wanted = gallery.search(queries, 20, foreseen), gallery.search(queries, 20)
+            assert got[0].tobytes() == wanted[0].tobytes() and got[1].tobytes() == wanted[1].tobytes()
+        # of the gallery before an edit, for the one after it
+        got, wanted = served.search(near, 20, foreseen), served.search(near, 20)
+        assert got[1].tobytes() == wanted[1].tobytes()
+
+
 def test_a_version_is_named_by_what_led_to_it(folder: Path, bundle: Path, tmp_path: Path) -> None:
     base = gallery_edit.load(folder).fingerprint
     assert base == fingerprint(read_gallery_spec(folder))

@@ -15,7 +15,7 @@ from config.errors import BundleError, SettingsError
 from inference import kernels
 from inference.encoders.base import aligned_copy, unit_norm
 from inference.index import ExactIndex
-from inference.indexes import bits, graph, scalar, schema
+from inference.indexes import bits, eight, graph, scalar, schema
 from inference.indexes import codes as eight_bits
 from inference.indexes.arrays_file import map_arrays
 from inference.indexes.build import PIECE, build, make
@@ -108,6 +108,62 @@ def test_8bit_ranks_are_those_of_flat() -> None:
     assert index.searched == len(q) and index.uncertain < index.searched
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    far=st.sampled_from([0.0, 1e-3, 0.01, 0.1, 2.0]), m=st.integers(1, 3), seed=st.integers(0, 9), twice=st.booleans()
+)
+def test_what_is_foreseen_changes_no_bit(far: float, m: int, seed: int, twice: bool) -> None:
+    x = vectors(4000, 48, seed % 3)
+    if twice:  # every vector has its like: ties everywhere, also at the last candidate
+        x = np.concatenate([x[:2000], x[:2000]])
+    index, rng = EightBit(x, spare=16), np.random.default_rng(seed)
+    near = asked(m, 48, seed)
+    queries = unit_norm(near + far * unit_norm(rng.standard_normal((m, 48))))
+    foreseen = index.foresee(near, 30)
+    assert foreseen is not None
+    got, wanted = index.search(queries, 30, foreseen), index.search(queries, 30)
+    assert got[0].tobytes() == wanted[0].tobytes() and got[1].tobytes() == wanted[1].tobytes()
+
+
+def test_queries_near_what_was_foreseen_read_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, near = vectors(20_000, 64), asked(2, 64)
+    index = EightBit(x)
+    foreseen = index.foresee(near, 50)
+    assert foreseen is not None
+    queries = unit_norm(near + 0.003 * asked(2, 64, 5))
+    wanted = index.search(queries, 50)
+    # all that is read is what was foreseen
+    monkeypatch.setattr(index._first, "_few", None)
+    monkeypatch.setattr(index._rows, "vectors", None)
+    monkeypatch.setattr(VectorRows, "__len__", lambda rows: 20_000)
+    got = index.search(queries, 50, foreseen)
+    assert np.array_equal(got[0], wanted[0]) and np.array_equal(got[1], wanted[1])
+    assert (index._first.tried, index._first.helped) == (1, 1)
+
+
+def test_what_another_index_foresaw_is_not_believed() -> None:
+    one, other, near = EightBit(vectors(9000, seed=1)), EightBit(vectors(9000, seed=2)), asked(2)
+    foreseen = one.foresee(near, 10)
+    assert foreseen is not None and other.foresee(near, 10) is not None
+    got, wanted = other.search(near, 10, foreseen), other.search(near, 10)
+    assert np.array_equal(got[0], wanted[0]) and np.array_equal(got[1], wanted[1])
+    # nor for another number of queries, or of neighbours
+    for queries, k in ((near[:1], 10), (near, 200)):
+        got, wanted = one.search(queries, k, foreseen), one.search(queries, k)
+        assert np.array_equal(got[0], wanted[0]) and np.array_equal(got[1], wanted[1])
+
+
+def test_nothing_is_foreseen_where_it_is_of_no_use() -> None:
+    assert EightBit(vectors(1500)).foresee(asked(2), 10) is None  # few vectors
+    index = EightBit(vectors(9000))
+    assert index.foresee(asked(20), 10) is None  # many queries
+    for k in range(eight.TRIES):
+        foreseen = index.foresee(asked(2, seed=k), 10)
+        assert foreseen is not None
+        index.search(asked(2, seed=100 + k), 10, foreseen)  # these lie elsewhere
+    assert index.foresee(asked(2), 10) is None
+
+
 def test_8bit_searches_exactly_what_it_cannot_prove() -> None:
     # all cosines within less than the codes can tell apart
     rng = np.random.default_rng(0)
@@ -147,12 +203,12 @@ def test_many_queries_are_multiplied_as_few_are(dim: int, seed: int) -> None:
     whole[:, 0] = rng.choice([-eight_bits.QUERY_TOP, eight_bits.QUERY_TOP], 9)
     exact = whole.astype(np.int64) @ codes.T.astype(np.int64)
     assert np.array_equal(Packed(codes).products(whole), exact)
-    assert np.array_equal(FirstStage(codes)._few(whole), exact)
+    assert np.array_equal(FirstStage(codes, 1e6)._few(whole), exact)
 
 
 def test_sums_of_many_dimensions_do_not_overflow() -> None:
     codes = np.full((20, 5000), 127, np.int8)
-    found = FirstStage(codes).candidates(np.ones((1, 5000), np.float32), 3)
+    found = FirstStage(codes, 1e6).candidates(np.ones((1, 5000), np.float32), 3)
     assert found.least[0] == pytest.approx(127 * 5000, rel=1e-3)
 
 
