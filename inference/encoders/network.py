@@ -46,7 +46,7 @@ class Early(Protocol):
         ...
 
     def finish_few(self, begun: tuple[Floats, ...], samples: Floats) -> Floats:
-        """`finish` for few rows, to the same bits, without torch: to call it takes longer than the work, after a pause."""
+        """`finish` for few rows, to the same bits, without torch: after a pause its calls take longer than the work."""
         ...
 
 

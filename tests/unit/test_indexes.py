@@ -148,8 +148,8 @@ def test_what_another_index_foresaw_is_not_believed() -> None:
     got, wanted = other.search(near, 10, foreseen), other.search(near, 10)
     assert np.array_equal(got[0], wanted[0]) and np.array_equal(got[1], wanted[1])
     # nor for another number of queries, or of neighbours
-    for queries, k in ((near[:1], 10), (near, 200)):
-        got, wanted = one.search(queries, k, foreseen), one.search(queries, k)
+    for asked_for, k in ((near[:1], 10), (near, 200)):
+        got, wanted = one.search(asked_for, k, foreseen), one.search(asked_for, k)
         assert np.array_equal(got[0], wanted[0]) and np.array_equal(got[1], wanted[1])
 
 
