@@ -249,7 +249,7 @@ class Broker:
     def _take_batches(self) -> None:
         pair = self._sockets[3]
         for _ in range(AT_ONCE):
-            if not pair.poll(0):
+            if not sockets.waits(pair):
                 break
             pair.recv(zmq.DONTWAIT)
         for _ in range(AT_ONCE):

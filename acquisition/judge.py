@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acquisition import quality
 from acquisition.plan import Plan
-from acquisition.rejection import Evidence, reasons
+from acquisition.rejection import Evidence, Extremes, reasons
 from acquisition.ring import Ring
 from acquisition.swaps import SwapWatch
 from acquisition.types import StreamInfo
@@ -42,6 +43,11 @@ class Judge:
         self.channels = channels
         self.settling = settling
         self._swaps = SwapWatch(channels, info.rate_hz)
+        self._known: _Known | None = None
+
+    def prepare(self, begin: int, end: int) -> None:
+        """Look at samples [begin, end): the first of a window that `why` will be asked about."""
+        self._known = _Known(begin, end, self.ring.refiltered, Extremes.of(*self._signals(begin, end)))
 
     def why(self, place: Place, begin: int, end: int) -> tuple[str, ...]:
         """Reasons against a window that needs samples [begin, end) and lies at ``place``; empty for a good one."""
@@ -74,12 +80,34 @@ class Judge:
     def _evidence(self, place: Place, begin: int, end: int, swapped: tuple[str, str] | None) -> Evidence:
         ring = self.ring
         first, last = min(begin, place.reach[0]), max(end - 1, place.reach[1])
+        filtered, raw = self._signals(begin, end)
         return Evidence(
-            filtered=ring.filtered(begin, end),
-            raw=ring.raw(begin, end)[: len(self.channels)],
+            filtered=filtered,
+            raw=raw,
             gap=any(first < run <= last for run in ring.runs),
             settling=any(run < end and begin < run + self.settling for run in ring.runs),
             alignment=place.twice or (not place.by_row and ring.any_unsure(begin, end)),
             non_finite=ring.any_bad(begin, end),
             swapped=swapped,
+            extremes=self._extremes(begin, end),
         )
+
+    def _signals(self, begin: int, end: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        return self.ring.filtered(begin, end), self.ring.raw(begin, end)[: len(self.channels)]
+
+    def _extremes(self, begin: int, end: int) -> Extremes | None:
+        """What is known of the first samples, and the rest; None where it is of other samples."""
+        known = self._known
+        if known is None or (known.begin, known.refiltered) != (begin, self.ring.refiltered) or known.end >= end:
+            return None
+        return known.extremes.joined(Extremes.of(*self._signals(known.end, end)))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Extremes of samples [begin, end), as they were filtered then."""
+
+    begin: int
+    end: int
+    refiltered: int
+    extremes: Extremes

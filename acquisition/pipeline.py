@@ -184,7 +184,15 @@ class Pipeline:
         return None
 
     def rehearse(self) -> None:
-        """Cut and judge the samples that came last as if they were a window, for nothing but a warm cache."""
+        """Look at the samples of the next window that are here, and cut and judge the last as if they were one.
+
+        The latter for nothing but a warm cache.
+        """
+        awaited = min(self._pending, key=self._to_come, default=None)
+        if awaited is not None and awaited.place is not None and not self._gone(awaited):
+            first = awaited.place.sample + self._grid.lo
+            if 0 <= first < self._ring.end:
+                self._judge.prepare(first, self._ring.end)
         begin, end = self._ring.end - (self._grid.hi - self._grid.lo + 1), self._ring.end
         if begin >= self._ring.start:
             self._judge.why(Place(begin - self._grid.lo, 0.0, 0, (begin, begin)), begin, end)

@@ -11,6 +11,30 @@ from config.chain import RejectionSettings
 
 
 @dataclass(frozen=True)
+class Extremes:
+    """Least and largest value of each channel, (channels,) each: float64 filtered, float32 raw, µV."""
+
+    filtered_low: NDArray[np.float64]
+    filtered_high: NDArray[np.float64]
+    raw_low: NDArray[np.float32]
+    raw_high: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, filtered: NDArray[np.float64], raw: NDArray[np.float32]) -> Extremes:
+        """Of samples as in `Evidence`."""
+        return cls(filtered.min(axis=1), filtered.max(axis=1), raw.min(axis=1), raw.max(axis=1))
+
+    def joined(self, other: Extremes) -> Extremes:
+        """Of these samples and others."""
+        return Extremes(
+            np.minimum(self.filtered_low, other.filtered_low),
+            np.maximum(self.filtered_high, other.filtered_high),
+            np.minimum(self.raw_low, other.raw_low),
+            np.maximum(self.raw_high, other.raw_high),
+        )
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything that rejection looks at, over all source samples that a window needs.
 
@@ -26,6 +50,8 @@ class Evidence:
         A channel, or a channel of its reference, was not finite.
     swapped
         Two channels that were exchanged during the session.
+    extremes
+        Of these samples, where they are known already.
     """
 
     filtered: NDArray[np.float64]
@@ -35,6 +61,7 @@ class Evidence:
     alignment: bool = False
     non_finite: bool = False
     swapped: tuple[str, str] | None = None
+    extremes: Extremes | None = None
 
 
 def reasons(evidence: Evidence, channels: tuple[str, ...], settings: RejectionSettings) -> tuple[str, ...]:
@@ -57,21 +84,25 @@ def reasons(evidence: Evidence, channels: tuple[str, ...], settings: RejectionSe
 
 def _limits(evidence: Evidence, channels: tuple[str, ...], settings: RejectionSettings) -> list[str]:
     found = []
+    known = evidence.extremes or Extremes.of(evidence.filtered, evidence.raw)
     if settings.peak_to_peak_uv is not None:
-        size = np.ptp(evidence.filtered, axis=1)
+        size = known.filtered_high - known.filtered_low
         worst = int(size.argmax())
         if size[worst] > settings.peak_to_peak_uv:
             more = int((size > settings.peak_to_peak_uv).sum()) - 1
             detail = f"{channels[worst]} {size[worst]:.0f} µV > {settings.peak_to_peak_uv:g}"
             found.append(f"peak_to_peak: {detail}" + (f" (and {more} more)" if more else ""))
     if settings.flat_uv is not None:
-        raw = evidence.raw
-        size = raw_peak_to_peak(raw) if evidence.non_finite else raw.max(axis=1) - raw.min(axis=1)
-        flat = size < settings.flat_uv
+        raw_size = raw_peak_to_peak(evidence.raw) if evidence.non_finite else known.raw_high - known.raw_low
+        flat = np.asarray(raw_size < settings.flat_uv)
         if flat.any():
             found.append(f"flat: {_names(flat, channels)}")
     if settings.railed_uv is not None:
-        railed = np.asarray((np.abs(evidence.raw) >= settings.railed_uv).any(axis=1))
+        limit = settings.railed_uv
+        if evidence.non_finite:
+            railed = np.asarray((np.abs(evidence.raw) >= limit).any(axis=1))
+        else:
+            railed = np.asarray((known.raw_high >= limit) | (known.raw_low <= -limit))
         if railed.any():
             found.append(f"railed: {_names(railed, channels)}")
     return found

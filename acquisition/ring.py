@@ -22,12 +22,15 @@ class Ring:
         Absolute index after the last sample: how many were received.
     runs
         Indices at which an uninterrupted run of samples begins: 0 and every confirmed gap still held.
+    refiltered
+        Times that filtered samples were replaced.
     """
 
     def __init__(self, raw_rows: int, filtered_rows: int, size: int) -> None:
         self.size = size
         self.end = 0
         self.runs: list[int] = [0]
+        self.refiltered = 0
         self._raw = np.zeros((raw_rows, 2 * size), dtype=np.float32)
         self._filtered = np.zeros((filtered_rows, 2 * size))
         self._stamps = np.zeros(2 * size)
@@ -72,6 +75,7 @@ class Ring:
 
     def refilter(self, begin: int, filtered: NDArray[np.float64]) -> None:
         """Replace the filtered samples from index ``begin`` on."""
+        self.refiltered += 1
         for at in self._places(begin, filtered.shape[1]):
             self._filtered[:, at[0]] = filtered[:, at[1]]
 

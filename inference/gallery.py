@@ -120,10 +120,13 @@ class Gallery:
         """Made at the first search."""
         return serve(self.vectors, self.choice.asked, self.choice.built, self.choice.folder)
 
+    @cached_property
+    def _foreseeing(self) -> Foreseeing | None:
+        return self.index if isinstance(self.index, Foreseeing) else None
+
     def foresee(self, near: Vectors, k: int) -> Any:
         """What `search` may go by of queries that will lie near these (m, dim); None where that is nothing."""
-        index = self.index
-        return index.foresee(near, min(k, len(self))) if isinstance(index, Foreseeing) else None
+        return None if self._foreseeing is None else self._foreseeing.foresee(near, min(k, len(self)))
 
     def search(self, queries: Vectors, k: int, foreseen: Any = None) -> tuple[Vectors, Rows]:
         """The ``k`` nearest items of each query, best first, equal ones by row.
@@ -150,10 +153,10 @@ class Gallery:
             raise BundleError(
                 f"queries of shape {queries.shape} do not fit gallery '{self.spec.space}' of {self.spec.dim}"
             )
-        index, k = self.index, min(k, len(self))
-        if foreseen is not None and isinstance(index, Foreseeing):
-            return index.search(queries, k, foreseen)
-        return index.search(queries, k)
+        k = min(k, len(self))
+        if foreseen is not None and self._foreseeing is not None:
+            return self._foreseeing.search(queries, k, foreseen)
+        return self.index.search(queries, k)
 
     def cosines(self, queries: NDArray[Any]) -> Vectors:
         """Cosines (m, n) float32 of queries (m, dim), unit norm, with every item: for calibration and evaluation."""

