@@ -33,6 +33,8 @@ READ_S = 0.05
 """Longest wait for samples: so often a silent source is looked after."""
 TELL_S = 0.25
 QUALITY_S = 1.0
+YIELD_S = 0.0003
+"""Once a window is handed over: the thread that sends it needs the interpreter, and nothing else is urgent."""
 _WORDS = {
     "stalled": "no samples for a while; windows wait for what follows",
     "lost": "the stream is lost and looked for",
@@ -99,6 +101,7 @@ class Reader:
         self._why = PAUSED
         self._onlookers: Onlookers | None = None
         self._foresight: Foresight | None = None
+        self._patient = job.source if isinstance(job.source, Patient) else None
         self._measuring: Measuring | None = None
         self._silences = Silences()
         self._told_s = self._quality_s = self._back_s = float("-inf")
@@ -159,11 +162,11 @@ class Reader:
             final = chunk.final
 
     def _prepare(self, foresight: Foresight) -> None:
-        if isinstance(self.job.source, Patient):
+        if self._patient is not None:
             least, draft = foresight.prepare(drafts=self.switches.drafts and self._aside is None)
             if draft is not None and self._packer is not None:
                 self._hand_over((), draft=self._packer.draft(draft))
-            self.job.source.wait_for(least)
+            self._patient.wait_for(least)
 
     def _await_worker(self) -> None:
         if self.switches.served or self.job.wait_worker_s <= 0:
@@ -326,6 +329,8 @@ class Reader:
                 ),
                 self.switches.stopping,
             )
+        if packed.windows and self._patient is not None:
+            time.sleep(YIELD_S)
 
     def _show(self, previews: tuple[Preview, ...]) -> None:
         """Hand over what is only looked at, behind the windows of the same chunk."""

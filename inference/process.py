@@ -28,8 +28,8 @@ from wire.packets import Draft, Due, Failure, Heartbeat, Hello, Load, Packet, Re
 
 log = logging.getLogger("inference")
 TIDY_S, BUSY_TIDY_S = 1.0, 10.0
-MARGIN_S = -0.0005
-"""A warm-up ends so long before the samples arrive; they take more than a millisecond to become a window here."""
+MARGIN_S = 0.001
+"""A warm-up ends so long before the samples arrive, which are a window here a millisecond later."""
 LOOK_MS = 100
 """Over TCP: how often a worker that is not let in yet looks whether it is to stop."""
 MOST_WORDS = 400
