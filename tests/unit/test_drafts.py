@@ -15,11 +15,14 @@ from msgspec.structs import replace
 from signal_data import Arrival, chunks, epochs, info, plan
 
 from acquisition.averages import Averages
+from acquisition.judge import Judge
 from acquisition.packing import Packer
 from acquisition.pipeline import Pipeline
-from acquisition.types import Epoch, Event
+from acquisition.ring import Ring
+from acquisition.types import Epoch, Event, Missed, Refused
+from acquisition.windows import Place
 from config.bundles import EncoderSpec, GallerySpec, Item, Normalisation
-from config.chain import ChainSettings, WindowSettings
+from config.chain import ChainSettings, RejectionSettings, WindowSettings
 from inference.encoders.base import unit_norm
 from inference.encoders.eegproject import EEGProject
 from inference.encoders.network import Network
@@ -224,3 +227,50 @@ def test_drafting_changes_nothing_that_follows() -> None:
         outcomes.append([(one.data.tobytes(), one.repeats) for one in epochs(found)])
         assert dataclasses.asdict(found[-1])["sequence"] == 2
     assert outcomes[0] == outcomes[1]
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    size=st.sampled_from([1, 4, 30]),
+    at=st.integers(80, 340),
+    what=st.sampled_from(["spike", "dip", "flat", "railed", "nan"]),
+    gap=st.booleans(),
+    parts=st.booleans(),
+)
+def test_what_is_looked_at_before_a_window_ends_is_judged_alike(
+    size: int, at: int, what: str, gap: bool, parts: bool
+) -> None:
+    limits = RejectionSettings(peak_to_peak_uv=120.0, flat_uv=0.5, railed_uv=400.0)
+    filters = ChainSettings(notch_hz=(), highpass_hz=0.5, lowpass_hz=40.0)
+    cut = plan(filters, limits, end_s=0.4, parts_s=(0.2, 0.3) if parts else ())
+    samples = np.random.default_rng(at).normal(0, 10, (2, 2000)).astype(np.float32)
+    of = slice(1400 + at, 1400 + at + (320 if what == "flat" else 2))
+    samples[1, of] = {"spike": 300.0, "dip": -300.0, "flat": 3.0, "railed": -500.0, "nan": np.nan}[what]
+    stamps = np.arange(2000) / RATE
+    if gap:  # the filters start anew, over samples that were looked at
+        stamps[1580:] += 1.0
+    marks = [Arrival(row, Event(stamps[row], "a")) for row in (1450, 1550, 1650, 1700)]
+    outcomes = []
+    for rehearsing in (False, True):
+        pipeline = Pipeline(info(), cut, Averages())
+        found = []
+        for chunk in chunks(samples, stamps, range(size, 2000, size), marks):
+            found += pipeline.feed(chunk)
+            if rehearsing:
+                pipeline.rehearse()
+        found += pipeline.finish()
+        outcomes.append([one if isinstance(one, Refused | Missed) else str(one) for one in found])
+    assert outcomes[0] == outcomes[1]
+    assert any(isinstance(one, Refused) for one in outcomes[0])
+
+
+def test_what_is_filtered_anew_is_looked_at_anew() -> None:
+    ring, quiet = Ring(2, 2, 500), np.random.default_rng(0).normal(0, 10, (2, 200))
+    cut = plan(rejection=RejectionSettings(peak_to_peak_uv=200.0))
+    ring.append(quiet.astype(np.float32), quiet, np.arange(200) / RATE, False, False, 0.0)
+    judge = Judge(ring, info(), cut, ("C0", "C1"), settling=0)
+    place = Place(0, 0.0, 0, (0, 0), by_row=True)
+    judge.prepare(0, 150)
+    assert judge.why(place, 0, 200) == ()
+    ring.refilter(20, np.full((2, 10), 900.0))
+    assert judge.why(place, 0, 200)[0].startswith("peak_to_peak: C")
