@@ -199,10 +199,22 @@ class Decoder:
         # what they share with whole windows is hot by now
         for part in range(len(self.encoder.times) - 1):
             self.warm(part=part)
+        if self.drafts:
+            self._warm_foresight()
         if self.limit > 1:
             self.warm(self.limit)
             took = self.warm(self.limit)
             self.limit = max(1, min(self.limit, int(self.limit * BUSY_S / took)))
+
+    def _warm_foresight(self) -> None:
+        """Rehearse once from a draft of noise, so that the first rehearsal loads nothing."""
+        window, known = decode(self._noise(len(self.encoder.times) - 1)), self.encoder.known
+        if isinstance(window, Window):
+            data = window.data[:, :, :known]
+            self.begin(Draft(**_identity(window), channels=window.channels, versions=2, times=known, data=data))
+            self.rehearse()
+        self._begun.clear()
+        self._foreseen = None
 
     def begin(self, draft: Draft) -> None:
         """Begin with the first samples of a window that will follow; what does not fit is let go."""
